@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef AUTH_NTLM_H
+#define AUTH_NTLM_H
+
+#include "auth/ntlm_msg.h"
+#include "auth/sasl.h"
+
+/*
+ * ntlm - a log-on with NTLM (MS-NLMP 3.1.5.1, 3.2.5.1), both ends. Messages are
+ * decoded octets.
+ *
+ * Asked for without `legacy` it is NTLMv2 with the attributes of the server,
+ * extended session security, a key of its own for the session, a MIC over all
+ * three messages, and inside TLS the channel binding; anything less is
+ * E_PEER_WEAK, so nothing that is stripped on the way makes it weaker. With
+ * `legacy` the best that the other end knows, down to the LM hash; min_bits
+ * still counts.
+ */
+enum ntlm_state { NTLM_BEGIN, NTLM_SENT, NTLM_ASKED, NTLM_DONE, NTLM_FAILED };
+
+enum { NTLM_T1_MAX = 512, NTLM_T2_MAX = 512 };
+
+struct ntlm_client {
+	enum ntlm_state state;
+	struct sasl_outcome outcome;
+};
+
+/* T1. E_FULL: no room in out. */
+MUST_CHECK int ntlm_client_first(struct ntlm_client *c,
+				 const struct sasl_ask *ask, struct buf *out);
+
+/* T2 in, T3 into out, which is empty and takes SASL_MESSAGE_MAX. E_PEER_SYNTAX,
+ * E_PEER_WEAK, E_FULL; E_CONF: legacy needs the LM hash, and this password has
+ * none. */
+MUST_CHECK int ntlm_client_challenge(struct ntlm_client *c,
+				     const struct sasl_ask *ask,
+				     const struct sasl_secret *who,
+				     struct span in, struct buf *out);
+
+struct ntlm_server {
+	enum ntlm_state state;
+	struct sasl_outcome outcome;
+	uint32_t flags;
+	size_t t1_n, t2_n;
+	uint8_t t1[NTLM_T1_MAX], t2[NTLM_T2_MAX];
+};
+
+/* T1 in, T2 out. */
+MUST_CHECK int ntlm_server_first(struct ntlm_server *s,
+				 const struct sasl_ask *ask, struct span in,
+				 struct buf *out);
+
+/* Who is it? T3 in; the name in UTF-8, "domain\user" if it names one. max:
+ * SASL_USER_MAX is always enough. */
+MUST_CHECK int ntlm_server_user(struct ntlm_server *s, struct span in,
+				uint8_t *user, size_t max, size_t *user_n);
+
+/* The same T3 against a password. OK: it is who, and s->outcome says what was
+ * agreed. E_PEER_PROOF: it is not, or what came was changed on the way. */
+MUST_CHECK int ntlm_server_verify(struct ntlm_server *s,
+				  const struct sasl_ask *ask,
+				  struct span password, struct span in);
+
+#endif

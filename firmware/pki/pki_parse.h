@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PKI_PKI_PARSE_H
+#define PKI_PKI_PARSE_H
+
+#include <mbedtls/build_info.h> /* first: the others ask it */
+#include <mbedtls/pk.h>
+#include <mbedtls/x509_crt.h>
+#include "base/text.h"
+#include "pki/pki_key.h"
+
+/* pki_parse - what the files of pki/ share. Private to pki/. */
+
+/* For mbedTLS. */
+int pki_random(void *arg, unsigned char *out, size_t n);
+
+/* NULL, or why it is not a key for us. */
+const char *pki_key_fault(const mbedtls_pk_context *pk);
+
+/* DER of a key that is complete. E_FULL. */
+MUST_CHECK int pki_key_write(const mbedtls_pk_context *pk,
+			     uint8_t der[PKI_KEY_MAX], size_t *n);
+
+/* A chain as it is kept: PEM, without a NUL. E_CORRUPT, E_FULL. */
+MUST_CHECK int pki_chain_parse(mbedtls_x509_crt *crt, struct span pem);
+
+/* Unix time. */
+uint64_t pki_time(const mbedtls_x509_time *t);
+
+/* The names of its subjectAltName, a blank in front of each. */
+void pki_names(const mbedtls_x509_crt *crt, struct text *out);
+/* A distinguished name for a person. */
+void pki_dn(const mbedtls_x509_name *dn, struct text *out);
+
+#endif

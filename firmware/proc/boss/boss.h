@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PROC_BOSS_BOSS_H
+#define PROC_BOSS_BOSS_H
+
+#include <net/if.h>
+#include <sys/types.h>
+#include "base/text.h"
+#include "drivers/carry.h"
+#include "drivers/led.h"
+#include "drivers/manage.h"
+#include "image/parts.h"
+#include "image/slot.h"
+#include "ipc/ipc.h"
+#include "ipc/stats.h"
+#include "proc/loop.h"
+
+/*
+ * boss - the only program with rights: it sets the two ports up, opens their
+ * packet sockets, starts the others without rights, joins them with socket
+ * pairs, and starts again what dies or hangs. It reads no foreign byte.
+ *
+ *	board.conf, options ---> boss_conf.c
+ *	children, pairs, restart  boss_child.c
+ *	classifier and ports      boss_port.c
+ *	store, secret, terminals  boss_keep.c
+ *	management port           boss_manage.c
+ *	clock, clock chip         boss_clock.c
+ *	start again               boss_reload.c
+ *	what flashd writes        boss_flash.c
+ *	lamps, watchdog, restart  boss_health.c
+ *	files by TFTP             boss_fetch.c
+ *	main, messages            boss.c
+ */
+/* Begins the line that says why the box restarts by itself. */
+#define BOSS_FAULT "sealwire fault: "
+
+enum {
+	BOSS_CHILDREN = 6 + IPC_RELAYS_MAX,
+	/* A program that said nothing for so long is killed. Together with the
+	 * start of its successor this stays below two seconds. */
+	BOSS_HUNG_MS = 1500,
+	/* The same for flashd: some flash takes seconds to erase a block. */
+	BOSS_FLASH_MS = 10000,
+	/* Time to get ready: self-test, a long domain list. */
+	BOSS_START_MS = 20000,
+	BOSS_TICK_MS = 100,
+	BOSS_WATCH_MS = 500, /* ports, flash */
+	BOSS_TTYS = 4,
+};
+
+/* Lamps: always on; mail is encrypted where the list says so; look at me. */
+enum lamp { LAMP_POWER, LAMP_ENCRYPTING, LAMP_FAULT, LAMPS };
+
+struct boss_conf {
+	char port[PORTS][64];	   /* an interface, or "@" and its device */
+	char management[IFNAMSIZ]; /* empty: this board has no such port */
+	char bin_dir[256], run_dir[256];
+	char conf_file[256], ca_file[256];
+	char store_dir[256], secret_file[256]; /* empty: nothing is kept */
+	char tty[BOSS_TTYS][64];	       /* a device, or "pty" */
+	uint32_t ttys;
+	char clock[64];	      /* chip, "none"; empty: it is not ours */
+	bool flash;	      /* there are slots for images */
+	char tftp[256];	      /* BusyBox's */
+	char key_file[256];   /* what images are signed with */
+	char watchdog[64];    /* empty: none, and no restart by us */
+	char lamp[LAMPS][64]; /* as in /sys/class/leds; empty: none */
+	uint32_t relays;
+	uint32_t uid_base; /* programs run as uid_base + 1, + 2, ... */
+};
+
+struct child {
+	enum role role;
+	uint32_t index;
+	pid_t pid;	   /* 0: not running */
+	struct watch ctrl; /* our end of its socket */
+	int stats_fd;	   /* lives as long as boss: counters survive */
+	bool ready;
+	uint64_t alive_ms;     /* when it was last heard of */
+	uint64_t restart_ms;   /* not running: when to start again */
+	uint32_t quick_deaths; /* in a row, to slow down a crash loop */
+	struct boss *boss;
+};
+
+/* What the settings say of the management port: policy/box.h. */
+struct management {
+	struct endpoint address, gateway, syslog;
+};
+
+struct boss {
+	struct boss_conf conf;
+	char **argv;
+	struct loop loop;
+	struct watch signals;
+	struct child child[BOSS_CHILDREN];
+	uint32_t child_n;
+	struct stats *stats;
+	int stats_fd;
+	int listen_fd;
+	int store_fd, secret_fd; /* -1: none */
+	int tty_fd[BOSS_TTYS];
+	int tty_far[BOSS_TTYS]; /* of a pty: held open */
+	int kept_conf_fd;	/* the text last put into force, -1: none yet */
+	uint16_t intercept[16]; /* what the classifier takes */
+	uint32_t intercept_n;
+	struct manage manage;
+	struct management managed; /* what was asked for last */
+	int syslog_fd;		   /* console has it too; -1: none */
+	struct carry carry;
+	bool ports_ready;
+	bool stopping;
+	bool breach; /* witness has seen clear text */
+	bool expiry; /* a certificate of ours ends soon */
+	/* boss_flash.c; -1: none */
+	int part_fd[PARTS], key_fd, last_fd;
+	enum slot runs;
+	/* boss_health.c */
+	int watchdog_fd; /* -1: none */
+	struct led lamp[LAMPS];
+	enum slot_mode mode; /* as flashd says */
+	uint64_t well_ms;    /* all is well since then; 0: it is not */
+	uint64_t unwell_ms;  /* and since when not; 0: it is */
+	/* boss_fetch.c */
+	pid_t fetch_pid;	    /* 0: nothing is fetched */
+	int fetch_fd, fetch_why_fd; /* the file, what is said about it */
+	uint64_t fetch_end_ms;
+	uint64_t tick_ms;
+};
+
+/* boss_conf.c. 0, or it has said what is wrong and where. */
+MUST_CHECK int boss_conf_read(struct boss_conf *c, int argc, char **argv);
+
+/* boss_keep.c: open what the configuration of boss names. E_IO, E_CORRUPT: it
+ * has said what is wrong. */
+MUST_CHECK int boss_keep_open(struct boss *b);
+/* How full flash and memory are, into the statistics. */
+void boss_keep_watch(struct boss *b);
+
+/* boss_flash.c: what flashd needs, and why the box was restarted. E_IO: it has
+ * said what is wrong. Without flash: nothing. */
+MUST_CHECK int boss_flash_open(struct boss *b, bool bitten);
+/* Give it. */
+void boss_flash_give(struct boss *b, struct child *c);
+
+/* boss_health.c */
+
+/* The watchdog and the lamps; *bitten: the watchdog has restarted the box. */
+void boss_health_open(struct boss *b, bool *bitten);
+/* Look, and pat or do not. */
+void boss_health_tick(struct boss *b, uint64_t now);
+/* Restart the box; fault: why is to be recorded. Comes back only on a board
+ * that is not ours to restart, one without a watchdog. */
+void boss_restart(struct boss *b, bool fault, const char *why);
+
+/* boss_fetch.c */
+
+/* "ADDRESS FILE" in fd is asked for by the console. */
+void boss_fetch(struct boss *b, int fd);
+/* Was it this one that ended? Then the console is told. */
+bool boss_fetch_ended(struct boss *b, pid_t pid, int status);
+void boss_fetch_tick(struct boss *b, uint64_t now);
+
+/* boss_child.c */
+MUST_CHECK int boss_child_add(struct boss *b, enum role role, uint32_t index);
+/* Start it, give it its descriptors, join it with those that run. */
+void boss_child_start(struct boss *b, struct child *c);
+struct child *boss_child_find(struct boss *b, enum role role, uint32_t index);
+/* Collect the dead, kill the hung, start what is due. */
+void boss_child_tick(struct boss *b, uint64_t now);
+void boss_child_stop_all(struct boss *b);
+void boss_child_say(struct boss *b, struct child *c, const struct ipc_msg *m);
+/* The same with a descriptor, which stays ours. */
+void boss_child_give(struct boss *b, struct child *c, struct ipc_msg m, int fd);
+
+/* boss_port.c: a port that the board names by its device gets the name of its
+ * interface; waits for it, ten seconds at most. What is not there then keeps its
+ * name, and boss_port_intercept says so. */
+void boss_port_find(struct boss *b);
+/* The classifier on both ports, then the ports up. Ports that it
+ * took before stay taken. OK, or the error of drivers/link.h, which has been
+ * logged. */
+MUST_CHECK int boss_port_intercept(struct boss *b, const uint16_t *ports,
+				   uint32_t n);
+/* Fresh packet sockets with the classifier on them. */
+MUST_CHECK int boss_port_open(struct boss *b, int fd[PORTS]);
+/* A fresh socket for witness: drivers/tap.h. */
+MUST_CHECK int boss_port_tap(struct boss *b, enum port p, int *fd);
+/* Link state into the statistics, and from one port to the other. */
+void boss_port_watch(struct boss *b);
+/* As the settings say: drivers/carry.h. */
+void boss_port_carry(struct boss *b, bool on);
+/* Is the classifier on both ports what it should be, and are they up? */
+bool boss_port_sound(struct boss *b);
+void boss_port_down(struct boss *b);
+
+/* boss_manage.c: a failure is logged and stands in show status; mail does not
+ * depend on it. */
+void boss_manage_set(struct boss *b, const struct management *want);
+/* Give the socket of syslog to console, if there is one. */
+void boss_manage_give(struct boss *b, struct child *console);
+
+/* boss_clock.c: read the chip; what that gave is in the statistics. */
+void boss_clock_open(struct boss *b);
+/* E_PEER_ORDER: it is not ours; E_CONF: not a time for a box; E_IO; E_CORRUPT:
+ * the clock is set, but the chip is not. */
+MUST_CHECK int boss_clock_set(struct boss *b, uint64_t unix_s);
+/* Tell confd how it is. */
+void boss_clock_give(struct boss *b, struct child *confd);
+
+/* boss_reload.c: in so many seconds; UINT64_MAX: not any more. */
+void boss_reload_ask(struct boss *b, uint64_t seconds);
+void boss_reload_tick(struct boss *b, uint64_t now);
+
+/* boss.c */
+__attribute__((format(printf, 3, 4))) void boss_log(struct boss *b,
+						    enum severity sev,
+						    const char *fmt, ...);
+/* As program_alarm_stands. */
+void boss_alarm(struct boss *b, enum alarm a, bool on, const char *what);
+void boss_on_message(struct boss *b, struct child *c, struct ipc_msg *m);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * boss_fetch - a file by TFTP, over the management port: BusyBox's client, with a
+ * uid of its own, no descriptor but the memory that it writes the file to, and no
+ * more of that than a slot has room for. What comes is worth nothing until flashd
+ * has verified it.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "drivers/flash.h"
+#include "proc/boss/boss.h"
+
+enum {
+	FETCH_UID = 40, /* above those of the programs */
+	FETCH_MS = 600000,
+	FETCH_LINE = 512,
+};
+
+static void answer(struct boss *b, int error, int fd)
+{
+	struct child *console = boss_child_find(b, ROLE_CONSOLE, 0);
+	struct ipc_msg m = { .type = IPC_FETCHED, .error = error };
+
+	boss_child_give(b, console, m, fd);
+}
+
+static void refuse(struct boss *b, const char *why)
+{
+	int fd = memfd_create("why", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, why, strlen(why)) < 0)
+		boss_log(b, SEV_WARNING, "event=no-memory");
+	if (fd < 0)
+		return;
+	answer(b, E_CONF, fd);
+	close(fd);
+}
+
+/* In the child: nothing of boss is left. */
+static void become(const struct boss *b, const char *host, const char *file,
+		   size_t room)
+{
+	char *argv[] = { (char[]){ "tftp" },	  (char[]){ "-g" },
+			 (char[]){ "-b" },	  (char[]){ "1428" },
+			 (char[]){ "-l" },	  (char[]){ "-" },
+			 (char[]){ "-r" },	  (char *)(uintptr_t)file,
+			 (char *)(uintptr_t)host, NULL };
+	char *envp[] = { NULL };
+	const struct rlimit size = { room, room }, none = { 0, 0 };
+	uint32_t who = b->conf.uid_base + FETCH_UID;
+	sigset_t all;
+	int null = open("/dev/null", O_RDONLY);
+
+	sigemptyset(&all);
+	if (dup2(null, 0) != 0 || dup2(b->fetch_fd, 1) != 1 ||
+	    dup2(b->fetch_why_fd, 2) != 2 ||
+	    /* musl has no function for it */
+	    syscall(SYS_close_range, 3, ~0u, 0) != 0 ||
+	    setrlimit(RLIMIT_FSIZE, &size) != 0 ||
+	    setrlimit(RLIMIT_CORE, &none) != 0 ||
+	    sigprocmask(SIG_SETMASK, &all, NULL) != 0 ||
+	    setgroups(0, NULL) != 0 || setresgid(who, who, who) != 0 ||
+	    setresuid(who, who, who) != 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
+		_exit(1);
+	execve(b->conf.tftp, argv, envp);
+	fprintf(stderr, "%s: %s\n", b->conf.tftp, strerror(errno));
+	_exit(1);
+}
+
+/* An address and a name: nothing that a program could take for more. */
+static bool fine(const char *host, const char *file)
+{
+	for (const char *c = host; *c; c++)
+		if (!isxdigit((unsigned char)*c) && *c != '.' && *c != ':')
+			return false;
+	for (const char *c = file; *c; c++)
+		if (!isgraph((unsigned char)*c))
+			return false;
+	return host[0] != '\0' && host[0] != '-' && file[0] != '\0' &&
+	       file[0] != '-';
+}
+
+static void close_both(struct boss *b)
+{
+	if (b->fetch_fd >= 0)
+		close(b->fetch_fd);
+	if (b->fetch_why_fd >= 0)
+		close(b->fetch_why_fd);
+	b->fetch_fd = b->fetch_why_fd = -1;
+}
+
+void boss_fetch(struct boss *b, int fd)
+{
+	char line[FETCH_LINE], *file;
+	struct flash slot;
+	pid_t pid = -1;
+	ssize_t n = pread(fd, line, sizeof(line) - 1, 0);
+
+	line[n > 0 ? n : 0] = '\0';
+	file = strchr(line, ' ');
+	if (file)
+		*file++ = '\0';
+	if (!file || !fine(line, file)) {
+		refuse(b, "an address and a file name are needed\n");
+		return;
+	}
+	if (b->fetch_pid != 0) {
+		refuse(b, "another file is being fetched\n");
+		return;
+	}
+	if (b->managed.address.port == 0) {
+		refuse(b, "there is no management address: \"management "
+			  "address\" sets one\n");
+		return;
+	}
+	if (flash_init(&slot, b->part_fd[PART_SLOT_A]) != OK) {
+		refuse(b, "this board has no slot for an image\n");
+		return;
+	}
+	b->fetch_fd = memfd_create("file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	b->fetch_why_fd = memfd_create("why", MFD_CLOEXEC);
+	if (b->fetch_fd >= 0 && b->fetch_why_fd >= 0)
+		pid = fork();
+	if (pid == 0)
+		become(b, line, file, slot.size);
+	if (pid < 0) {
+		close_both(b);
+		refuse(b, "no memory\n");
+		return;
+	}
+	b->fetch_pid = pid;
+	b->fetch_end_ms = now_ms() + FETCH_MS;
+	boss_log(b, SEV_NOTICE, "event=fetch host=%s file=%s", line, file);
+}
+
+bool boss_fetch_ended(struct boss *b, pid_t pid, int status)
+{
+	if (b->fetch_pid == 0 || pid != b->fetch_pid)
+		return false;
+	b->fetch_pid = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		answer(b, OK, b->fetch_fd);
+	} else if (WIFSIGNALED(status)) {
+		refuse(b, WTERMSIG(status) == SIGXFSZ
+				  ? "the file is larger than an image can be\n"
+				  : "it took too long\n");
+	} else {
+		answer(b, E_IO, b->fetch_why_fd);
+	}
+	close_both(b);
+	return true;
+}
+
+void boss_fetch_tick(struct boss *b, uint64_t now)
+{
+	if (b->fetch_pid != 0 && now >= b->fetch_end_ms)
+		kill(b->fetch_pid, SIGKILL);
+}

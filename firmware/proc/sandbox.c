@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sandbox - see sandbox.h. The filter is: right architecture? then one compare
+ * per row of the list; rows with a condition look at one argument as well.
+ * musl and glibc use different calls for the same function, so the lists name
+ * both (epoll_wait and epoll_pwait, and so on).
+ */
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <mtd/mtd-user.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "proc/sandbox.h"
+
+#if defined(__x86_64__)
+#define ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#define ARCH AUDIT_ARCH_RISCV64
+#else
+#error "sandbox: add the AUDIT_ARCH of this machine"
+#endif
+
+#ifdef __SANITIZE_ADDRESS__
+/* A report is written without starting a symbolizer, which it may not. */
+const char *__asan_default_options(void);
+const char *__ubsan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "symbolize=0:detect_leaks=0:abort_on_error=1";
+}
+
+const char *__ubsan_default_options(void)
+{
+	return "symbolize=0:print_stacktrace=1";
+}
+#endif
+
+#define R(x) (1u << ROLE_##x)
+#define SEVEN                                                               \
+	(R(WIRE) | R(RELAY) | R(CONFD) | R(CONSOLE) | R(KEYS) | R(FLASHD) | \
+	 R(WITNESS))
+#define EVERY (SEVEN | R(BOSS))
+
+/* A row allows call nr to roles; with mask, only if (argument arg & mask) is
+ * equal to value. */
+static const struct row {
+	unsigned nr, roles, arg, mask, value;
+} rows[] = {
+/* sleeping and the clock */
+#ifdef __NR_epoll_wait
+	{ __NR_epoll_wait, EVERY, 0, 0, 0 },
+#endif
+#ifdef __NR_poll
+	{ __NR_poll, R(BOSS) | R(CONSOLE), 0, 0, 0 },
+#endif
+	{ __NR_epoll_pwait, EVERY, 0, 0, 0 },
+	{ __NR_ppoll, R(BOSS) | R(CONSOLE), 0, 0, 0 },
+	{ __NR_epoll_ctl, EVERY, 0, 0, 0 },
+	{ __NR_clock_gettime, EVERY, 0, 0, 0 },
+	{ __NR_gettimeofday, EVERY, 0, 0, 0 },
+	{ __NR_restart_syscall, EVERY, 0, 0, 0 },
+	{ __NR_clock_nanosleep, R(BOSS), 0, 0, 0 },
+	/* bytes on descriptors it was given */
+	{ __NR_read, EVERY, 0, 0, 0 },
+	{ __NR_write, EVERY, 0, 0, 0 },
+	{ __NR_writev, EVERY, 0, 0, 0 },
+	{ __NR_recvmsg, EVERY, 0, 0, 0 },
+	{ __NR_sendmsg, EVERY, 0, 0, 0 },
+	{ __NR_recvfrom, EVERY, 0, 0, 0 },
+	{ __NR_sendto, EVERY, 0, 0, 0 },
+	{ __NR_recvmmsg, R(WIRE), 0, 0, 0 },
+	{ __NR_sendmmsg, R(WIRE), 0, 0, 0 },
+	{ __NR_shutdown, SEVEN, 0, 0, 0 },
+	{ __NR_close, EVERY, 0, 0, 0 },
+	{ __NR_fcntl, EVERY, 0, 0, 0 },
+	{ __NR_fstat, EVERY, 0, 0, 0 },
+	{ __NR_lseek, EVERY, 0, 0, 0 },
+	{ __NR_pread64,
+	  R(CONFD) | R(CONSOLE) | R(KEYS) | R(FLASHD) | R(WITNESS), 0, 0, 0 },
+	/* flash: written, and erased by the one ioctl it needs */
+	{ __NR_pwrite64, R(FLASHD), 0, 0, 0 },
+	{ __NR_ioctl, R(FLASHD), 1, ~0u, MEMERASE },
+	/* what a serial line has lost */
+	{ __NR_ioctl, R(CONSOLE), 1, ~0u, TIOCGICOUNT },
+	/* files of the store: relative to its folder, which is all that Landlock
+	 * leaves */
+	{ __NR_openat, R(CONFD), 0, 0, 0 },
+	{ __NR_unlinkat, R(CONFD), 0, 0, 0 },
+	{ __NR_getdents64, R(CONFD), 0, 0, 0 },
+	{ __NR_fsync, R(CONFD), 0, 0, 0 },
+	{ __NR_fadvise64, R(CONFD), 0, 0, 0 },
+	{ __NR_accept4, R(CONSOLE), 0, 0, 0 },
+	/* a local pair, and options of a socket */
+	{ __NR_socketpair, R(WIRE) | R(BOSS), 0, ~0u, AF_UNIX },
+	{ __NR_setsockopt, R(WIRE) | R(WITNESS), 0, 0, 0 },
+	{ __NR_getsockopt, R(WIRE) | R(RELAY) | R(WITNESS), 0, 0, 0 },
+	/* memory, never executable */
+	{ __NR_mmap, EVERY, 2, PROT_EXEC, 0 },
+	{ __NR_mprotect, EVERY, 2, PROT_EXEC, 0 },
+	{ __NR_munmap, EVERY, 0, 0, 0 },
+	{ __NR_mremap, EVERY, 0, 0, 0 },
+	{ __NR_madvise, EVERY, 0, 0, 0 },
+	{ __NR_brk, EVERY, 0, 0, 0 },
+	{ __NR_memfd_create,
+	  R(CONFD) | R(CONSOLE) | R(BOSS) | R(KEYS) | R(FLASHD) | R(WITNESS), 0,
+	  0, 0 },
+	{ __NR_ftruncate, R(CONFD) | R(CONSOLE) | R(BOSS), 0, 0, 0 },
+	{ __NR_getrandom, EVERY, 0, 0, 0 },
+	{ __NR_futex, EVERY, 0, 0, 0 },
+	/* dying */
+	{ __NR_rt_sigreturn, EVERY, 0, 0, 0 },
+	{ __NR_rt_sigprocmask, EVERY, 0, 0, 0 },
+	{ __NR_rt_sigaction, EVERY, 0, 0, 0 },
+	{ __NR_getpid, EVERY, 0, 0, 0 },
+	{ __NR_gettid, EVERY, 0, 0, 0 },
+	{ __NR_tgkill, EVERY, 0, 0, 0 },
+	{ __NR_exit, EVERY, 0, 0, 0 },
+	{ __NR_exit_group, EVERY, 0, 0, 0 },
+#ifdef __SANITIZE_ADDRESS__
+	/* what the sanitizers' own runtime asks for */
+	{ __NR_sigaltstack, EVERY, 0, 0, 0 },
+	{ __NR_sched_yield, EVERY, 0, 0, 0 },
+	{ __NR_openat, EVERY, 0, 0, 0 },
+#ifdef __NR_open
+	{ __NR_open, EVERY, 0, 0, 0 },
+#endif
+	{ __NR_ioctl, EVERY, 0, 0, 0 },
+	{ __NR_readlink, EVERY, 0, 0, 0 },
+	{ __NR_getrlimit, EVERY, 0, 0, 0 },
+	{ __NR_prctl, EVERY, 0, 0, 0 },
+	{ __NR_clone, EVERY, 0, 0, 0 },
+	{ __NR_wait4, EVERY, 0, 0, 0 },
+	{ __NR_gettid, EVERY, 0, 0, 0 },
+	{ __NR_getuid, EVERY, 0, 0, 0 },
+	{ __NR_newfstatat, EVERY, 0, 0, 0 },
+#else
+	/* fstat of newer C libraries */
+	{ __NR_newfstatat, EVERY, 3, ~0u, AT_EMPTY_PATH },
+#endif
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+#define DATA(member)	  ((unsigned)offsetof(struct seccomp_data, member))
+#define LOAD(off)	  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (off))
+#define ALLOW		  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define KILL		  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+#define SKIP_UNLESS(k, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), 0, (n))
+
+static unsigned short build(struct sock_filter *f, enum role role)
+{
+	unsigned short n = 0;
+
+	f[n++] = (struct sock_filter)LOAD(DATA(arch));
+	f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH,
+					      1, 0);
+	f[n++] = (struct sock_filter)KILL;
+	f[n++] = (struct sock_filter)LOAD(DATA(nr));
+	for (size_t i = 0; i < ROWS; i++) {
+		const struct row *r = &rows[i];
+		unsigned low = DATA(args) + 8 * r->arg; /* little-endian */
+
+		if ((r->roles & 1u << role) == 0)
+			continue;
+		if (r->mask == 0) {
+			f[n++] = (struct sock_filter)SKIP_UNLESS(r->nr, 1);
+			f[n++] = (struct sock_filter)ALLOW;
+			continue;
+		}
+		/* The number was this one, so no later row can match: a
+		 * condition that does not hold may kill at once. */
+		f[n++] = (struct sock_filter)SKIP_UNLESS(r->nr, 5);
+		f[n++] = (struct sock_filter)LOAD(low);
+		f[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K,
+						      r->mask);
+		f[n++] = (struct sock_filter)SKIP_UNLESS(r->value, 1);
+		f[n++] = (struct sock_filter)ALLOW;
+		f[n++] = (struct sock_filter)KILL;
+	}
+	f[n++] = (struct sock_filter)KILL;
+	return n;
+}
+
+int sandbox_folder(int dirfd)
+{
+	/* what Linux 5.13 knows; what came later is no more than these let through */
+	const uint64_t all = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
+	const struct landlock_ruleset_attr set = { .handled_access_fs = all };
+	const struct landlock_path_beneath_attr folder = {
+		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE |
+				  LANDLOCK_ACCESS_FS_READ_DIR |
+				  LANDLOCK_ACCESS_FS_WRITE_FILE |
+				  LANDLOCK_ACCESS_FS_MAKE_REG |
+				  LANDLOCK_ACCESS_FS_REMOVE_FILE,
+		.parent_fd = dirfd,
+	};
+	int fd = (int)syscall(__NR_landlock_create_ruleset, &set, sizeof(set),
+			      0);
+	int r = E_IO;
+
+	if (fd < 0)
+		return E_IO;
+	if (syscall(__NR_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH,
+		    &folder, 0) == 0 &&
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	    syscall(__NR_landlock_restrict_self, fd, 0) == 0)
+		r = OK;
+	close(fd);
+	return r;
+}
+
+int sandbox_enter(enum role role)
+{
+	struct sock_filter filter[4 + 6 * ROWS + 1];
+	struct sock_fprog prog = { build(filter, role), filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
+		return E_IO;
+	return OK;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * smtp_gate_rcpt - may this recipient's mail leave on this channel?
+ *
+ *	policy_decide:  PASS      MAIL (if still held) and RCPT go to the server
+ *	                STARTTLS  start it on this connection, decide again
+ *	                DIAL      another connection, decide again
+ *	                AUTH      the log-on of the rule, decide again
+ *	                REFUSE    a reply that says why
+ *
+ * A transaction that has begun on a channel keeps it: a recipient that needs
+ * another gets 452 and the client brings it again.
+ */
+#include "proto/smtp_gate_state.h"
+
+struct code {
+	uint16_t code;
+	const char *status;
+};
+
+/* The reply to a recipient whose rule is not met. */
+static struct code code_of(const struct smtp_gate_out *g,
+			   const struct verdict *v)
+{
+	bool missing = v->result == TLS_STARTTLS_NOT_SUPPORTED;
+
+	if (v->result == TLS_LOGON_FAILED) { /* RFC 4954 6 */
+		if (!v->permanent)
+			return (struct code){ 454, "4.7.0" };
+		if (g->ch.logon_failed.result == LOGON_WEAK)
+			return (struct code){ 534, "5.7.9" };
+		return (struct code){ 535, "5.7.8" };
+	}
+	if (v->permanent)
+		return (struct code){ 550, missing ? "5.7.4" : "5.7.5" };
+	return (struct code){ 451, missing ? "4.7.4" : "4.7.5" };
+}
+
+/* What was asked for, and what came of it. */
+static void say_rule(const struct smtp_gate_out *g, struct text *t,
+		     const struct policy_rule *rule, const struct verdict *v)
+{
+	const char *domain = g->rcpt.domain_n > 0 ? g->rcpt.domain
+						  : "this address";
+
+	if (v->result == TLS_LOGON_FAILED) {
+		text_str(t, auth_mech_word(rule->logon.mech));
+		text_str(t, " authentication failed for ");
+		text_str(t, domain);
+		text_str(t, ", account ");
+		text_span(t, rule->logon.account);
+		return;
+	}
+	text_str(t, domain);
+	text_str(t, " requires ");
+	text_str(t, level_name(rule->level));
+	if (rule->min_tls == 0x0304)
+		text_str(t, " with TLS 1.3");
+	text_str(t, ": ");
+	text_str(t, tls_result_name(v->result));
+}
+
+/* server: whose fault it is. */
+static void refuse(struct smtp_gate_out *g, const struct policy_rule *rule,
+		   const struct verdict *v, const struct endpoint *server)
+{
+	struct code c = code_of(g, v);
+	struct gate_event *ev = gate_note(g, GATE_EV_RCPT_REFUSED);
+	bool detail = !g->ch.tls || v->result == TLS_LOGON_FAILED;
+	char line[1000];
+	struct text t;
+
+	text_init(&t, line, sizeof(line));
+	say_rule(g, &t, rule, v);
+	text_str(&t, "; server ");
+	text_ip(&t, server->ip);
+	text_str(&t, ": ");
+	text_str(&t, v->why ? v->why : "not acceptable");
+	if (detail && g->ch.why[0] != '\0' &&
+	    !(v->why && strcmp(g->ch.why, v->why) == 0)) {
+		text_str(&t, " (");
+		text_clean(&t, span_str(g->ch.why));
+		text_str(&t, ")");
+	}
+	text_str(&t, "; nothing was sent (policy for ");
+	text_span(&t, rule->name);
+	text_str(&t, ", line ");
+	text_u64(&t, rule->line);
+	if (g->start.session != 0) {
+		text_str(&t, "; explain ");
+		text_u64(&t, g->start.session);
+	}
+	text_str(&t, ")");
+	ev->server = *server;
+	ev->result = v->result;
+	ev->code = c.code;
+	text_init(&t, ev->why, sizeof(ev->why));
+	text_str(&t, v->why ? v->why : "");
+	gate_answer(g, c.code, c.status, line);
+}
+
+static void elsewhere(struct smtp_gate_out *g)
+{
+	gate_answer(g, 452, "4.5.3",
+		    "this recipient needs another channel than the recipients "
+		    "before it; send it again separately");
+}
+
+/* Parameters that this server does not know (another than the one whose
+ * capabilities the client was shown). */
+static bool lacks(const struct smtp_gate_out *g)
+{
+	return ((g->mail_needs | g->rcpt_needs) & ~g->caps) != 0;
+}
+
+static bool unknown_params(struct smtp_gate_out *g)
+{
+	if (!lacks(g))
+		return false;
+	gate_answer(g, 451, "4.5.4",
+		    "the server for this recipient does not offer an extension "
+		    "that this message needs");
+	return true;
+}
+
+void gate_send_rcpt(struct smtp_gate_out *g)
+{
+	gate_tell(g, g->rcpt_line, NULL);
+	gate_expect(g, EX_RCPT);
+	g->rcpt_waits = false;
+}
+
+/* The channel would do, but there is none any more. A connection made for this
+ * recipient may have been lost to a handshake: one more, in clear. */
+static void connect_again(struct smtp_gate_out *g)
+{
+	if (g->dials == 2 || (g->dials == 1 && !g->tls_barred)) {
+		gate_answer(g, 451, "4.4.1", "the server cannot be reached");
+		return;
+	}
+	if (g->dials == 1)
+		gate_note(g, GATE_EV_FALLBACK);
+	g->dials++;
+	g->owed = OWE_RCPT;
+	gate_dial_to(g, &g->ch.server, (struct span){ NULL, 0 },
+		     !g->tls_barred);
+}
+
+/* For show domain: of less weight than all other events. */
+static void note_passed(struct smtp_gate_out *g)
+{
+	const struct gate_events *e = &g->events;
+	const struct gate_event *last;
+
+	last = &e->event[(e->at + e->n + GATE_EVENTS - 1) % GATE_EVENTS];
+	if (e->n > GATE_EVENTS / 2 ||
+	    (e->n > 0 && last->type == GATE_EV_RCPT_PASSED &&
+	     strcmp(last->domain, g->domain) == 0))
+		return;
+	gate_note(g, GATE_EV_RCPT_PASSED);
+}
+
+static bool pass(struct smtp_gate_out *g)
+{
+	if (!g->connected) {
+		connect_again(g);
+		return true;
+	}
+	if (unknown_params(g))
+		return true;
+	note_passed(g);
+	if (g->swept) {
+		gate_send_rcpt(g);
+		return true;
+	}
+	/* RFC 4954 5: we log on for the box, not for who sent this. */
+	gate_tell(g, g->mail_line,
+		  g->ch.logon.mech != AUTH_NONE && (g->caps & EHLO_AUTH)
+			  ? " AUTH=<>"
+			  : NULL);
+	gate_expect(g, EX_MAIL);
+	g->swept = true;
+	if (g->caps & EHLO_PIPELINING)
+		gate_send_rcpt(g);
+	else
+		g->rcpt_waits = true;
+	return true;
+}
+
+/* A literal, or <Postmaster>: whose mailbox that is, only the server knows, and
+ * it may be one of a listed domain. A default that protects nothing cannot
+ * decide that when something is protected. */
+static bool homeless(const struct smtp_gate_out *g,
+		     const struct policy_rule *rule)
+{
+	return g->rcpt.domain_n == 0 && rule->level <= LEVEL_MAY &&
+	       policy_protects(g->policy);
+}
+
+static void say_homeless(struct smtp_gate_out *g)
+{
+	gate_answer(g, 553, "5.1.3",
+		    "an address without a domain may belong to a protected "
+		    "one; write user@domain");
+}
+
+bool gate_decide(struct smtp_gate_out *g)
+{
+	struct span key = { (const uint8_t *)g->rcpt.domain, g->rcpt.domain_n };
+	struct span used = { (const uint8_t *)g->sni, g->sni_n };
+	bool can_tls = g->connected && !g->ch.tls && !g->tls_barred &&
+		       g->ch.logon.mech == AUTH_NONE &&
+		       (g->caps & EHLO_STARTTLS) != 0;
+	struct policy_rule rule;
+	struct verdict v;
+
+	memcpy(g->domain, g->rcpt.domain, g->rcpt.domain_n + 1);
+	if (policy_lookup(g->policy, key, &rule) != OK) {
+		if (g->expect_n > 0)
+			return false;
+		gate_answer(g, 451, "4.3.0", "the domain list is damaged");
+		return true;
+	}
+	if (homeless(g, &rule)) {
+		if (g->expect_n > 0)
+			return false;
+		say_homeless(g);
+		return true;
+	}
+	v = policy_decide(&rule, &g->ch, can_tls, used, &g->start.server);
+	/* Replies before this one must be known, or answers change places. */
+	if (g->expect_n > 0 && (v.decision != DECISION_PASS ||
+				!(g->caps & EHLO_PIPELINING) || lacks(g)))
+		return false;
+	switch (v.decision) {
+	case DECISION_PASS: return pass(g);
+	case DECISION_STARTTLS:
+		if (g->swept) {
+			elsewhere(g);
+			return true;
+		}
+		g->owed = OWE_RCPT;
+		gate_offer_name(g, v.sni);
+		gate_tell(g, "STARTTLS", NULL);
+		gate_wait(g, PH_STARTTLS);
+		return true;
+	case DECISION_DIAL:
+		if (g->swept) {
+			elsewhere(g);
+			return true;
+		}
+		if (g->dials > 0) {
+			v.result = TLS_VALIDATION_FAILURE;
+			v.permanent = false;
+			v.why = "another connection did not help";
+			refuse(g, &rule, &v, &v.dial);
+			return true;
+		}
+		g->dials++;
+		g->owed = OWE_RCPT;
+		gate_dial_to(g, &v.dial, v.sni, true);
+		return true;
+	case DECISION_AUTH:
+		if (g->swept)
+			elsewhere(g);
+		else if (!g->connected)
+			connect_again(g);
+		else
+			gate_auth_begin(g, &rule);
+		return true;
+	case DECISION_REFUSE: refuse(g, &rule, &v, &g->ch.server); return true;
+	}
+	return true;
+}
+
+void gate_raise_failed(struct smtp_gate_out *g)
+{
+	g->owed = OWE_NOTHING;
+	gate_wait(g, PH_READY);
+	(void)gate_decide(g);
+}

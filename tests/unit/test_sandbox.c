@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a program that was taken over may still ask the kernel for: nothing of
+ * this, whichever program it is. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#undef __SANITIZE_ADDRESS__ /* the list of the device, not that of tests */
+#include "proc/sandbox.c"
+
+static const struct call {
+	const char *name;
+	long nr, a, b, c;
+	unsigned but; /* roles that may */
+} forbidden[] = {
+	{ "execve", __NR_execve, 0, 0, 0, 0 },
+	{ "execveat", __NR_execveat, -1, 0, 0, 0 },
+	{ "clone", __NR_clone, SIGCHLD, 0, 0, 0 },
+	{ "ptrace", __NR_ptrace, 0, 0, 0, 0 },
+	{ "process_vm_readv", __NR_process_vm_readv, 1, 0, 0, 0 },
+	{ "kill", __NR_kill, 1, 0, 0, 0 },
+	{ "openat", __NR_openat, AT_FDCWD, 0, 0, R(CONFD) },
+	{ "socket inet", __NR_socket, AF_INET, SOCK_STREAM, 0, 0 },
+	{ "socket packet", __NR_socket, AF_PACKET, SOCK_RAW, 0, 0 },
+	{ "socket netlink", __NR_socket, AF_NETLINK, SOCK_RAW, 0, 0 },
+	{ "socketpair inet", __NR_socketpair, AF_INET, SOCK_STREAM, 0, 0 },
+	{ "connect", __NR_connect, 0, 0, 0, 0 },
+	{ "bind", __NR_bind, 0, 0, 0, 0 },
+	{ "listen", __NR_listen, 0, 0, 0, 0 },
+	{ "mmap exec", __NR_mmap, 0, 4096, PROT_READ | PROT_EXEC, 0 },
+	{ "mprotect exec", __NR_mprotect, 0, 4096, PROT_EXEC, 0 },
+	{ "setresuid", __NR_setresuid, 0, 0, 0, 0 },
+	{ "mount", __NR_mount, 0, 0, 0, 0 },
+	{ "unshare", __NR_unshare, CLONE_NEWUSER, 0, 0, 0 },
+	{ "bpf", __NR_bpf, 0, 0, 0, 0 },
+	{ "perf_event_open", __NR_perf_event_open, 0, 0, 0, 0 },
+	{ "io_uring_setup", __NR_io_uring_setup, 1, 0, 0, 0 },
+	{ "init_module", __NR_init_module, 0, 0, 0, 0 },
+	{ "reboot", __NR_reboot, 0, 0, 0, 0 },
+	{ "prctl", __NR_prctl, PR_GET_DUMPABLE, 0, 0, 0 },
+	{ "no such call", 5000, 0, 0, 0, 0 },
+};
+
+/* What became of a child that made the call within the sandbox. */
+static int in_sandbox(enum role role, const struct call *c)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int r = sandbox_enter(role);
+
+		if (c)
+			syscall(c->nr, c->a, c->b, c->c, 0, 0, 0);
+		/* not _exit(): the sanitizer would do work of its own */
+		syscall(__NR_exit_group, r != OK);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void each_is_fatal_to_each(void **state)
+{
+	(void)state;
+	for (enum role r = ROLE_WIRE; r < ROLES; r++) {
+		int status = in_sandbox(r, NULL);
+
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]);
+		     i++) {
+			if (forbidden[i].but & 1u << r)
+				continue;
+			status = in_sandbox(r, &forbidden[i]);
+			if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+				fail_msg("%s may %s", role_name(r),
+					 forbidden[i].name);
+		}
+	}
+}
+
+static void ordinary_work_is_not(void **state)
+{
+	static const struct call allowed[] = {
+		{ "read", __NR_read, -1, 0, 0, 0 },
+		{ "write", __NR_write, -1, 0, 0, 0 },
+		{ "recvmsg", __NR_recvmsg, -1, 0, 0, 0 },
+		{ "sendmsg", __NR_sendmsg, -1, 0, 0, 0 },
+		{ "epoll_ctl", __NR_epoll_ctl, -1, 0, 0, 0 },
+		{ "getrandom", __NR_getrandom, 0, 0, 0, 0 },
+		{ "mmap", __NR_mmap, 0, 0, PROT_READ, 0 },
+		{ "close", __NR_close, -1, 0, 0, 0 },
+	};
+
+	(void)state;
+	for (enum role r = ROLE_WIRE; r < ROLES; r++)
+		for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]);
+		     i++) {
+			int status = in_sandbox(r, &allowed[i]);
+
+			if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+				fail_msg("%s may not %s", role_name(r),
+					 allowed[i].name);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_is_fatal_to_each),
+		cmocka_unit_test(ordinary_work_is_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
