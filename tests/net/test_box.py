@@ -64,7 +64,13 @@ def test_name_and_banner_at_the_terminal(box):
     answer = t.command("domain x.example wrong", "gate-7(config)# ")
     assert answer.split("\n")[0] == \
         " " * len("gate-7(config)# domain x.example ") + "^"
+    # a prompt that stands stays; the next one has the name, once it has come
     tell(box, "gate-8")
+    for _ in range(40):
+        t.type("\r")
+        t.quiet(0.1)
+        if t.screen.line(t.screen.row) == "gate-8(config)#":
+            break
     t.command("show clock", "gate-8(config)# ")
 
 
