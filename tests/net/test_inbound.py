@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from mailkit import (CAPS, Box, Client, Gone, Mx, ca, net, poll, reset,
-                     transact)
+from inboundkit import (INSIDE, Outside, context, deliver, import_key,
+                        inbound_lab, wait_offer)
+from mailkit import CAPS, Client, Gone, ca, net, poll, reset, transact
 
-INSIDE = "10.77.0.10"
 CONFIG = """\
 default may
 inbound on
@@ -25,74 +25,17 @@ domain enc.example encrypt
 """
 
 
-def import_key(authority, name, key="mx", place=net.FIRST, **kw):
-    """As an administrator does; the certificate, DER."""
-    cert, private = authority.cert(name, **kw)
-    file = net.LAB / "import.pem"
-    file.write_text(private.read_text() + cert.read_text() + authority.pem())
-    net.cli(f"crypto import {key} {file}", place)
-    file.unlink()
-    return ssl.PEM_cert_to_DER_cert(cert.read_text())
-
-
-def wait_offer(wanted=True, at=INSIDE):
-    """Until each relay has proved what there is, or has forgotten it."""
-    def there():
-        seen = set()
-        for _ in range(6):
-            with Client(at, space="net") as c:
-                seen.add("STARTTLS" in c.hello())
-        return seen == {wanted}
-    assert poll(there)
-
-
 @pytest.fixture(name="lab", scope="module")
 def lab_fixture(tmp_path_factory, authority):
-    cert, _ = authority.cert("client.pin.example")
-    box = Box(tmp_path_factory.mktemp("lab"),
-              CONFIG.format(pin=ca.pin(cert)), up=["--sanitized"])
-    box.certificate = import_key(authority, "mx.corp.example")
-    server = Mx(INSIDE, space="mail")
-    wait_offer()
-    server.close()
-    yield box
-    box.down()
+    config = CONFIG.format(pin=ca.pin(authority.cert("client.pin.example")[0]))
+    with inbound_lab(tmp_path_factory, authority, config) as box:
+        yield box
 
 
 @pytest.fixture(name="server")
 def server_fixture(box):
     """The server inside, without TLS."""
     return box.mx(address=INSIDE, space="mail")
-
-
-def context(authority, cert=None, **limits):
-    c = ssl.create_default_context(cadata=authority.pem())
-    if cert:
-        c.load_cert_chain(*cert)
-    if "high" in limits:
-        c.maximum_version = limits["high"]
-    return c
-
-
-class Outside(Client):
-    """A mail server outside."""
-
-    def __init__(self, address=INSIDE, **kw):
-        super().__init__(address, space="net", **kw)
-
-    def in_tls(self, authority, name="mx.corp.example", **kw):
-        """EHLO, STARTTLS, EHLO; the certificate that was shown."""
-        self.hello()
-        shown = self.starttls(context(authority, **kw), name)
-        self.text = self.ehlo()
-        return shown
-
-
-def deliver(box, client, sender, protected=True, rcpt="bob@corp.example"):
-    body = box.body(protected)
-    r = transact(client, [rcpt], body, sender)
-    box.note(r, body)
-    return r
 
 
 # --- what both ends see -----------------------------------------------------------

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Clients outside that we did not write, and servers inside that know no TLS."""
 import re
-import subprocess
 import sys
 
 import pytest
 
-from mailkit import ROOT, Box, Client, net, poll
-from test_inbound import INSIDE, import_key, wait_offer
+from inboundkit import INSIDE, NAME, arrived, inbound_lab, outside
+from mailkit import ROOT, Client, poll
 
 sys.path.insert(0, str(ROOT / "tools"))
 from lablib import peers  # noqa: E402
@@ -17,42 +16,17 @@ default may
 inbound on
 inbound require req.example tls
 """
-NAME = "mx.corp.example"
 
 
 @pytest.fixture(name="lab", scope="module")
 def lab_fixture(tmp_path_factory, authority):
-    box = Box(tmp_path_factory.mktemp("lab"), CONFIG, up=["--sanitized"])
-    box.certificate = import_key(authority, NAME)
-    box.roots = box.folder / "roots.pem"
-    box.roots.write_text(authority.pem())
-    server = box.mx(address=INSIDE, space="mail")
-    wait_offer()
-    server.close()
-    yield box
-    box.down()
+    with inbound_lab(tmp_path_factory, authority, CONFIG) as box:
+        yield box
 
 
 @pytest.fixture(name="server")
 def server_fixture(box):
     return box.mx(address=INSIDE, space="mail")
-
-
-def outside(*command, text="", timeout=30):
-    """A program in the world outside; its output, all of it."""
-    r = net.inside("net", *map(str, command), input=text.encode(),
-                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                   timeout=timeout)
-    return r.returncode, r.stdout.decode(errors="replace")
-
-
-def arrived(box, server, body):
-    """One message, octet for octet; the client may have put lines before it, and an
-    empty one behind. The oracles look at the wire outside."""
-    assert poll(lambda: server.stored)
-    (_, got, tls), = server.stored
-    assert not tls and body in got
-    box.submitted.add(got)
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])

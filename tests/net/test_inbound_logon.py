@@ -9,10 +9,10 @@ import itertools
 
 import pytest
 
-from mailkit import Box, Gone, net, poll, transact
+from inboundkit import INSIDE, Outside, deliver, inbound_lab, wait_offer
+from mailkit import Gone, net, poll, transact
 from sealkit import Sealed, ntlm
 from test_auth_oracles import V1, samba_client
-from test_inbound import INSIDE, Outside, deliver, import_key, wait_offer
 
 SECRET = "correct-horse-7f3b"
 CONFIG = """\
@@ -33,14 +33,8 @@ HERE = (f"198.51.100.{n}" for n in itertools.count(200))
 
 @pytest.fixture(name="lab", scope="module")
 def lab_fixture(tmp_path_factory, authority):
-    box = Box(tmp_path_factory.mktemp("lab"), CONFIG.format(secret=SECRET),
-              up=["--sanitized"])
-    box.certificate = import_key(authority, "mx.corp.example")
-    server = box.mx(address=INSIDE, space="mail")
-    wait_offer()
-    server.close()
-    yield box
-    box.down()
+    with inbound_lab(tmp_path_factory, authority, CONFIG.format(secret=SECRET)) as box:
+        yield box
 
 
 @pytest.fixture(name="box")

@@ -2,9 +2,8 @@
 """Clients outside that we did not write, and that log on to the box."""
 import pytest
 
-from mailkit import Box, net
-from test_inbound import INSIDE, import_key, wait_offer
-from test_inbound_clients import NAME, arrived, outside
+from inboundkit import INSIDE, NAME, arrived, inbound_lab, outside
+from mailkit import net
 
 SECRET = "correct-horse-7f3b"
 CONFIG = f"""\
@@ -19,15 +18,8 @@ inbound require bob.example tls account bob
 
 @pytest.fixture(name="lab", scope="module")
 def lab_fixture(tmp_path_factory, authority):
-    box = Box(tmp_path_factory.mktemp("lab"), CONFIG, up=["--sanitized"])
-    box.certificate = import_key(authority, NAME)
-    box.roots = box.folder / "roots.pem"
-    box.roots.write_text(authority.pem())
-    server = box.mx(address=INSIDE, space="mail")
-    wait_offer()
-    server.close()
-    yield box
-    box.down()
+    with inbound_lab(tmp_path_factory, authority, CONFIG) as box:
+        yield box
 
 
 @pytest.fixture(name="box")

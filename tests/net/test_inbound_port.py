@@ -2,9 +2,8 @@
 """The port for protected sessions alone: "inbound port"."""
 import pytest
 
-from mailkit import Box, Gone, net, poll
-from test_inbound import (INSIDE, Outside, context, deliver, import_key,
-                          wait_offer)
+from inboundkit import INSIDE, Outside, deliver, inbound_lab
+from mailkit import Gone, net, poll
 
 PORT = 2525
 CONFIG = f"""\
@@ -17,13 +16,8 @@ inbound port {PORT}
 
 @pytest.fixture(name="lab", scope="module")
 def lab_fixture(tmp_path_factory, authority):
-    box = Box(tmp_path_factory.mktemp("lab"), CONFIG, up=["--sanitized"])
-    import_key(authority, "mx.corp.example")
-    server = box.mx(address=INSIDE, space="mail")
-    wait_offer()
-    server.close()
-    yield box
-    box.down()
+    with inbound_lab(tmp_path_factory, authority, CONFIG) as box:
+        yield box
 
 
 @pytest.fixture(name="server")
@@ -32,17 +26,11 @@ def server_fixture(box):
     return box.mx(address=INSIDE, space="mail")
 
 
-def in_tls(client, authority):
-    client.hello()
-    client.starttls(context(authority), "mx.corp.example")
-    client.ehlo()
-
-
 @pytest.mark.parametrize("v6", [False, True])
 def test_it_leads_to_the_server(box, server, authority, v6):
     six = box.mx(address="fd77::10", space="mail") if v6 else None
     with Outside("fd77::10" if v6 else INSIDE, port=PORT) as c:
-        in_tls(c, authority)
+        c.in_tls(authority)
         assert deliver(box, c, "a@any.example").final == 250
         assert f":{PORT}" in net.cli("show sessions")
     (_, body, tls), = (six or server).stored
@@ -65,7 +53,7 @@ def test_both_at_once(box, server, authority):
     """From one address: each has its own session."""
     with Outside() as one, Outside(port=PORT) as two:
         one.hello()
-        in_tls(two, authority)
+        two.in_tls(authority)
         assert deliver(box, one, "a@any.example", False).final == 250
         assert deliver(box, two, "a@any.example").final == 250
     assert len(server.stored) == 2
@@ -83,7 +71,7 @@ def test_the_same_port_of_the_client(box, server, authority):
         one.cmd("QUIT")
         assert one.closed()
     with Outside(port=PORT, source=source) as two:
-        in_tls(two, authority)
+        two.in_tls(authority)
         assert deliver(box, two, "a@any.example").final == 250
 
 

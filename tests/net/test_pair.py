@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from inboundkit import import_key, wait_offer
 from mailkit import Box, Client, ca, net, poll
 from lablib import peers
-from test_inbound import import_key, wait_offer
 
 HERE, THERE = "10.77.0.10", "10.79.0.10"  # mail servers, and so the MX of both
 SIX = {HERE: "fd77::10", THERE: "fd79::10"}
