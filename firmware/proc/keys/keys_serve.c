@@ -247,6 +247,7 @@ static void answer(struct serve *s, int r, const struct buf *text)
 	if (a.result == LOGON_REFUSED)
 		a.wait_ms = guess_wrong(&guesses, s->source, now);
 	if (a.result == LOGON_OK && r == 1) {
+		guess_right(&guesses, s->source);
 		known(s, &a);
 	} else if (a.result == LOGON_OK) {
 		a.said = true;
