@@ -15,20 +15,21 @@
 
 /* What a body is made of, in this order. */
 enum {
-	F_ROLE = 1 << 0,    /* role u8, index u32 */
-	F_FLOW = 1 << 1,    /* u32 */
-	F_SIDE = 1 << 2,    /* u8 */
-	F_PORT = 1 << 3,    /* client_port u8 */
-	F_CLIENT = 1 << 4,  /* 16 octets, u16 */
-	F_SERVER = 1 << 5,  /* 16 octets, u16 */
-	F_ERROR = 1 << 6,   /* i32 */
-	F_NUMBER = 1 << 7,  /* u64 */
-	F_PORTS = 1 << 8,   /* u8 count, then u16 each */
-	F_OP = 1 << 9,	    /* u8 */
-	F_VIA = 1 << 10,    /* 16 octets, u16 */
-	F_CLOCK = 1 << 11,  /* u8 */
-	F_PRINTS = 1 << 12, /* u8 count, then u64, u64, u8 each */
-	F_OCTETS = 1 << 13, /* all that is left: last */
+	F_ROLE = 1 << 0,      /* role u8, index u32 */
+	F_FLOW = 1 << 1,      /* u32 */
+	F_SIDE = 1 << 2,      /* u8 */
+	F_PORT = 1 << 3,      /* client_port u8 */
+	F_CLIENT = 1 << 4,    /* 16 octets, u16 */
+	F_SERVER = 1 << 5,    /* 16 octets, u16 */
+	F_ERROR = 1 << 6,     /* i32 */
+	F_NUMBER = 1 << 7,    /* u64 */
+	F_PORTS = 1 << 8,     /* u8 count, then u16 each */
+	F_OP = 1 << 9,	      /* u8 */
+	F_VIA = 1 << 10,      /* 16 octets, u16 */
+	F_CLOCK = 1 << 11,    /* u8 */
+	F_PRINTS = 1 << 12,   /* u8 count, then u64, u64, u8 each */
+	F_TLS_ONLY = 1 << 13, /* u8 */
+	F_OCTETS = 1 << 14,   /* all that is left: last */
 };
 
 #define R(x) (1u << ROLE_##x)
@@ -59,7 +60,8 @@ static const struct row {
 			       F_ERROR | F_NUMBER, 0 },
 	[IPC_SNAPSHOT_KEYS] = { R(CONFD), R(RELAY), F_NUMBER, 2 },
 	[IPC_FLOW_OPEN] = { R(WIRE), R(RELAY),
-			    F_FLOW | F_PORT | F_CLIENT | F_SERVER, 2 },
+			    F_FLOW | F_PORT | F_CLIENT | F_SERVER | F_TLS_ONLY,
+			    2 },
 	[IPC_FLOW_DIAL] = { R(RELAY), R(WIRE), F_FLOW | F_SERVER, 0 },
 	[IPC_FLOW_DIALED] = { R(WIRE), R(RELAY), F_FLOW, 1 },
 	[IPC_FLOW_DIAL_FAILED] = { R(WIRE), R(RELAY), F_FLOW | F_ERROR, 0 },
@@ -205,6 +207,8 @@ static size_t encode(uint8_t *b, const struct row *r, const struct ipc_msg *m)
 		b[n++] = (uint8_t)m->clock;
 	if (r->fields & F_PRINTS)
 		n += put_prints(b + n, m);
+	if (r->fields & F_TLS_ONLY)
+		b[n++] = m->tls_only;
 	if ((r->fields & F_OCTETS) && m->octets.n > 0) {
 		memcpy(b + n, m->octets.p, m->octets.n);
 		n += m->octets.n;
@@ -306,6 +310,8 @@ static bool decode(struct cursor *c, unsigned fields, struct ipc_msg *m)
 	}
 	if ((fields & F_PRINTS) && !take_prints(c, m))
 		return false;
+	if (fields & F_TLS_ONLY)
+		m->tls_only = take(c, 1)[0] != 0;
 	if (fields & F_OCTETS) {
 		m->octets.n = c->n;
 		m->octets.p = take(c, c->n);

@@ -78,7 +78,9 @@ enum ipc_type {
 	 * (settings, inbound); 2 fds (sealed memfds). */
 	IPC_SNAPSHOT_KEYS,
 	/* wire to relay: a client has connected and its server has answered;
-	 * 2 fds: stream to the client, stream to the server. */
+	 * 2 fds: stream to the client, stream to the server. tls_only: it came
+	 * where no mail is taken but inside TLS, by the settings that wire had
+	 * when it dialled: relay may have others by now, or not yet. */
 	IPC_FLOW_OPEN,
 	/* relay to wire: connect this flow's client to another server, or to
 	 * the same again. The server stream it had is already closed. */
@@ -310,6 +312,7 @@ struct ipc_msg {
 	enum side side; /* FLOW_FINISH, FLOW_GONE */
 	enum port client_port;		/* FLOW_OPEN: where the client is */
 	struct endpoint client, server; /* FLOW_OPEN; FLOW_DIAL: server */
+	bool tls_only;			/* FLOW_OPEN */
 	struct endpoint via;		/* MANAGE, PROBE */
 	int error;	 /* INTERCEPTED, SNAPSHOT_ACK, FLOW_DIAL_FAILED,
 			      * FLOW_GONE, CONF_RESULT,

@@ -48,14 +48,16 @@ def compiled(text):
 
 
 class Flow:
-    """One session: the sockets of its client and of its server."""
+    """One session: the sockets of its client and of its server. tls_only: wire says
+    that no mail may be taken but inside TLS."""
 
-    def __init__(self, number, server=MX, outside=False):
+    def __init__(self, number, server=MX, outside=False, tls_only=False):
         self.number = number
         self.client, self.to_client = socket.socketpair()
         self.server, self.to_server = socket.socketpair()
         self.body = struct.pack("<IB", number, outside) + \
-            endpoint("10.77.0.10", 40000 + number) + endpoint(*server)
+            endpoint("10.77.0.10", 40000 + number) + endpoint(*server) + \
+            struct.pack("<B", tls_only)
         for s in (self.client, self.server):
             s.settimeout(5)
 

@@ -24,6 +24,21 @@ def relay_fixture():
     r.stop()
 
 
+@pytest.mark.parametrize("other", ["ca none\ndefault may\n", CONFIG])
+def test_tls_only_is_what_wire_says(other):
+    """A commit that adds "inbound port" reaches wire before relay: the settings that
+    relay has by then, or has not yet, do not matter."""
+    relay = Relay(other, certificates=[GOOD])
+    try:
+        flow = relay.flow(outside=True, tls_only=True)
+        greet(flow)
+        flow.client.sendall(DIALOGUE[0][0])
+        assert flow.client.recv(1000).startswith(b"530 ")
+        flow.says(CLIENT, b"NOOP\r\n", b"NOOP\r\n")
+    finally:
+        relay.stop()
+
+
 # what is answered before, and what is said then, to which nothing comes
 SILENT = {"greeting": (0, None), "MAIL": (0, DIALOGUE[0][0]),
           "RCPT": (1, DIALOGUE[1][0]), "DATA": (2, DIALOGUE[2][0]),

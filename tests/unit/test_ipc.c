@@ -57,6 +57,7 @@ static struct ipc_msg example(enum ipc_type type, unsigned fds)
 			     .client_port = OUTSIDE,
 			     .client = { "client of the f", 40000 },
 			     .server = { "server of the f", 25 },
+			     .tls_only = true,
 			     .via = { "gateway of all f", 1 },
 			     .error = E_PEER_TIME,
 			     .number = 0x8877665544332211,
@@ -112,6 +113,7 @@ static void same(const struct ipc_msg *a, const struct ipc_msg *b)
 		    !memcmp(&b->client, &none, sizeof(none)));
 	assert_true(!memcmp(&b->server, &a->server, sizeof(none)) ||
 		    !memcmp(&b->server, &none, sizeof(none)));
+	assert_true(b->tls_only == (b->type == IPC_FLOW_OPEN));
 	assert_true(b->error == a->error || b->error == 0);
 	assert_true(b->number == a->number || b->number == 0);
 	assert_true(b->ports_n == a->ports_n || b->ports_n == 0);

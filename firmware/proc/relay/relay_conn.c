@@ -515,11 +515,8 @@ static struct session *new_session(const struct ipc_msg *m)
 	};
 
 	if (m->client_port == OUTSIDE)
-		return session_new_in(
-			&current()->policy, R.identity,
-			m->server.port ==
-				current()->policy.settings.inbound_port,
-			R.now);
+		return session_new_in(&current()->policy, R.identity,
+				      m->tls_only, R.now);
 	return session_new(&current()->policy, current()->trust, R.identity,
 			   &start);
 }

@@ -53,8 +53,9 @@ struct flow {
 	struct endpoint client, server; /* as the client sees it */
 	struct flow_side side[SIDES];
 	struct relay_peer *relay;
-	bool dialing; /* relay asked for another server; answer it */
-	uint8_t *syn; /* parked frame, until the server has answered */
+	bool tls_only; /* it came by the port for protected sessions */
+	bool dialing;  /* relay asked for another server; answer it */
+	uint8_t *syn;  /* parked frame, until the server has answered */
 	size_t syn_n;
 	uint64_t since_ms, until_ms; /* until: when it is given up */
 	struct flow *next, *prev;    /* all flows */

@@ -311,6 +311,7 @@ void wire_flow_syn(enum port p, const struct frame *f)
 	n = flow_new(p, &f->src, &f->dst);
 	if (!n)
 		return;
+	n->tls_only = !endpoint_eq(&server, &f->dst);
 	set_l2(&n->side[SERVER], f);
 	if (!park_syn(n, f) || dial(n, &server, mss_of(f)) != OK)
 		wire_flow_end(n);

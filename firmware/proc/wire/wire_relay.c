@@ -248,6 +248,7 @@ bool wire_relay_offer(struct flow *f)
 			     .client_port = f->client_port,
 			     .client = f->client,
 			     .server = f->server,
+			     .tls_only = f->tls_only,
 			     .fd_n = SIDES };
 	int e = E_AGAIN;
 
