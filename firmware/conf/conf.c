@@ -461,6 +461,10 @@ static void check_all(struct conf_parse *p)
 	check_inbound(p);
 	check_inbound_port(p);
 	check_ports(p);
+	if (p->route_name.line != 0 && s->resolver.port == 0)
+		conf_error_at_mark(p, &p->route_name,
+				   "there is no \"resolver\" to ask where it "
+				   "is");
 	if (p->verify.line == 0 || p->ca_n > 0 ||
 	    (s->ca_builtin && p->in->builtin_ca.n > 0))
 		return;

@@ -55,6 +55,7 @@ struct conf_parse {
 	uint16_t route_ports[POLICY_PORTS_MAX + 1];
 	size_t route_ports_n;
 	struct conf_mark route;
+	struct conf_mark route_name; /* the first route by name */
 	struct span ca[CONF_CA_MAX];
 	size_t ca_n;
 	bool full; /* the memory did not suffice */
@@ -72,7 +73,7 @@ struct conf_parse {
 	bool sealed_waits; /* for conf_account_opened */
 	bool secret;	   /* no word of this line is ever quoted */
 	/* of the rule being read */
-	uint8_t names[(1 + POLICY_MATCH_MAX) * (POLICY_DOMAIN_MAX + 2)];
+	uint8_t names[(2 + POLICY_MATCH_MAX) * (POLICY_DOMAIN_MAX + 2)];
 	size_t names_n;
 	uint8_t pins[POLICY_PINS_MAX][32];
 };

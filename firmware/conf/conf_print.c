@@ -83,6 +83,12 @@ void conf_print_rule(const struct policy_rule *r, struct text *out)
 		text_str(out, r->on_fail == ON_FAIL_REJECT ? " on-fail reject"
 							   : " on-fail defer");
 	text_str(out, r->has_route ? " route" : "");
+	if (r->route_name.n > 0) {
+		text_str(out, " ");
+		text_span(out, r->route_name);
+		text_str(out, ":");
+		text_u64(out, r->route_port);
+	}
 	for (size_t i = 0; r->has_route && i < 2; i++) {
 		if (r->route[i].port == 0)
 			continue;

@@ -161,9 +161,58 @@ static void note_port(struct conf_parse *p, size_t i, uint16_t port)
 				       p->words.word[i].text };
 }
 
+/* Is it meant as the name of a host? Letters beyond those of an address, and not
+ * two colons. */
+static bool names_host(struct span s)
+{
+	bool letters = false;
+	unsigned colons = 0;
+
+	for (size_t i = 0; i < s.n && s.p[i] != ':'; i++) {
+		uint8_t c = ascii_lower(s.p[i]);
+
+		letters = letters || (c >= 'a' && c <= 'z') || c >= 0x80;
+	}
+	for (size_t i = 0; i < s.n; i++)
+		colons += s.p[i] == ':';
+	return letters && colons < 2;
+}
+
+/* NAME[:PORT] at word i. */
+static void take_route_name(struct conf_parse *p, struct policy_rule *r,
+			    size_t i)
+{
+	uint8_t *to = p->names + p->names_n;
+	struct span name;
+	const char *why;
+	size_t n;
+
+	if (!conf_host_port(p->words.word[i].text, 25, &name, &r->route_port)) {
+		conf_error_at(p, i, "not a port; 1..65535");
+		return;
+	}
+	why = conf_name(name, to, &n);
+	if (!why && (to[0] == '.' || !memchr(to, '.', n)))
+		why = "not the whole name of a host";
+	if (!why && (r->route_name.n > 0 || r->route[0].port != 0 ||
+		     r->route[1].port != 0))
+		why = "a name stands alone";
+	if (why) {
+		conf_error_at(p, i, why);
+		return;
+	}
+	p->names_n += n;
+	r->route_name = (struct span){ to, n };
+	if (p->route_name.line == 0)
+		p->route_name = (struct conf_mark){ p->lines.number,
+						    p->words.word[i].column,
+						    p->words.word[i].text };
+	note_port(p, i, r->route_port);
+}
+
 static size_t take_route(struct conf_parse *p, struct policy_rule *r, size_t i)
 {
-	const char *why = "route needs an address";
+	const char *why = "route needs an address or the name of a host";
 	struct endpoint e;
 	bool v6;
 
@@ -171,8 +220,16 @@ static size_t take_route(struct conf_parse *p, struct policy_rule *r, size_t i)
 	if (!value_at(p, i))
 		conf_error_at(p, i, why);
 	for (; value_at(p, i); i++) {
+		if (names_host(p->words.word[i].text)) {
+			take_route_name(p, r, i);
+			continue;
+		}
 		if (!conf_endpoint(p->words.word[i].text, 25, &e, &why)) {
 			conf_error_at(p, i, why);
+			continue;
+		}
+		if (r->route_name.n > 0) {
+			conf_error_at(p, i, "a name stands alone");
 			continue;
 		}
 		v6 = !ip_is_v4(e.ip);
@@ -292,6 +349,12 @@ static void check(struct conf_parse *p, struct state *s, bool is_default)
 			conf_error_at(p, s->at[a],
 				      "an account is for one partner: not for "
 				      "default");
+	if (s->r.route_name.n > 0 && s->r.level < LEVEL_VERIFY)
+		conf_error_at(
+			p, s->at[CONF_ROUTE],
+			"where a name leads, anybody on the way can say; "
+			"only verify and pin see who is there, and take a "
+			"name");
 	if (is_default && s->r.level == LEVEL_NTLM_SEAL)
 		conf_error_at(p, s->level_at,
 			      "an account is for one partner: not for default");

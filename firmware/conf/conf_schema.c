@@ -65,6 +65,15 @@ const struct conf_setting conf_schema[] = {
 	  .help = "TCP ports that carry mail",
 	  .manual = "TCP ports that carry mail, at most 16 with those of "
 		    "routes" },
+	{ .words = "resolver",
+	  .type = CONF_ADDRESS,
+	  .dflt = "none",
+	  .at = AT(resolver),
+	  .help = "who is asked where the hosts of routes are",
+	  .manual =
+		  "who is asked where the hosts of routes are, and by `probe` "
+		  "for those of a domain: over TCP, as if from a mail server "
+		  "inside" },
 	{ .words = "limit sessions",
 	  .type = CONF_NUMBER,
 	  .min = 1,
@@ -302,17 +311,18 @@ const struct conf_attr conf_rule_attrs[CONF_RULE_ATTRS] = {
 				   "CA, expired unless the clock is not set, "
 				   "wrong key, TLS too old, log-on refused)" },
 	[CONF_ROUTE] = { .word = "route",
-			 .value = "ADDRESS[:PORT] [ADDRESS[:PORT]]",
+			 .value = "ADDRESS[:PORT] [ADDRESS[:PORT]]|HOST[:PORT]",
 			 .levels = ~0u,
 			 .help = "connect to this server instead",
 			 .manual =
 				 "connect to this server instead of the one "
 				 "that the mail server chose: `198.51.100.9`, "
 				 "`198.51.100.9:2525`, `2001:db8::9`, "
-				 "`[2001:db8::9]:2525`. There is no DNS here. "
-				 "One of each kind, IPv4 and IPv6, can stand "
-				 "here: the one that the mail server uses "
-				 "counts" },
+				 "`[2001:db8::9]:2525`. One of each kind, IPv4 "
+				 "and IPv6, can stand here: the one that the "
+				 "mail server uses counts. Or to the host of a "
+				 "name, `mx2.partner.example:2525`, with "
+				 "`verify` and `pin` alone: see below" },
 };
 
 bool conf_attr_fits(enum conf_rule_attr a, enum level l, bool routed)

@@ -137,7 +137,7 @@ bool conf_endpoint(struct span s, uint16_t dflt, struct endpoint *e,
 	uint8_t ip[16];
 
 	*why = "not an address; 198.51.100.9, 198.51.100.9:25, 2001:db8::9 or "
-	       "[2001:db8::9]:25 (there is no DNS here)";
+	       "[2001:db8::9]:25";
 	if (s.n > 0 && s.p[0] == '[') {
 		end = memchr(s.p, ']', s.n);
 		if (!end)
@@ -170,6 +170,22 @@ bool conf_endpoint(struct span s, uint16_t dflt, struct endpoint *e,
 	}
 	memcpy(e->ip, ip, 16);
 	e->port = (uint16_t)n;
+	return true;
+}
+
+bool conf_host_port(struct span s, uint16_t dflt, struct span *name,
+		    uint16_t *port)
+{
+	const uint8_t *colon = s.n > 0 ? memchr(s.p, ':', s.n) : NULL;
+	uint64_t n = dflt;
+
+	*name = s;
+	if (colon) {
+		name->n = (size_t)(colon - s.p);
+		if (!conf_number(span_skip(s, name->n + 1), 1, 65535, &n))
+			return false;
+	}
+	*port = (uint16_t)n;
 	return true;
 }
 

@@ -21,6 +21,11 @@ bool conf_ip(struct span s, uint8_t ip[16]);
 bool conf_endpoint(struct span s, uint16_t dflt, struct endpoint *e,
 		   const char **why);
 
+/* NAME or NAME:PORT; without a port it is dflt. *name: what stands before the
+ * port, which is not looked at otherwise. False: that is no port. */
+bool conf_host_port(struct span s, uint16_t dflt, struct span *name,
+		    uint16_t *port);
+
 /* 2026-01-01 or 2026-01-01T00:00:00Z, 1970..9999, as seconds since 1970. */
 bool conf_time(struct span s, uint64_t *unix_s);
 

@@ -4,6 +4,8 @@
  *
  *	MX of the domain --> A of the first host --> A of the second ... done
  *	   none: the domain itself is the only host
+ *
+ *	A of a host ... done
  */
 #include "base/bytes.h"
 #include "dns/dns_lookup.h"
@@ -36,21 +38,6 @@ static void ask(struct dns_lookup *l)
 	l->error = buf_put(&l->out, (struct span){ m, 2 + n });
 }
 
-int dns_lookup_init(struct dns_lookup *l, struct span name, bool v6,
-		    uint16_t id)
-{
-	*l = (struct dns_lookup){ .address = v6 ? DNS_AAAA : DNS_A,
-				  .id = id,
-				  .asking_mx = true };
-	if (name.n > DOMAIN_MAX)
-		return E_CONF;
-	memcpy(l->name, name.p, name.n);
-	l->name_n = name.n;
-	buf_init(&l->out, l->out_mem, sizeof(l->out_mem));
-	ask(l);
-	return l->error;
-}
-
 static void add_host(struct dns_lookup *l, const char *name, size_t n,
 		     uint16_t preference)
 {
@@ -63,6 +50,35 @@ static void add_host(struct dns_lookup *l, const char *name, size_t n,
 	h->name[n] = '\0';
 	h->name_n = n;
 	h->preference = preference;
+}
+
+static int init(struct dns_lookup *l, struct span name, bool v6, uint16_t id,
+		bool mx)
+{
+	*l = (struct dns_lookup){ .address = v6 ? DNS_AAAA : DNS_A,
+				  .id = id,
+				  .asking_mx = mx };
+	if (name.n > DOMAIN_MAX)
+		return E_CONF;
+	memcpy(l->name, name.p, name.n);
+	l->name_n = name.n;
+	if (!mx)
+		add_host(l, l->name, l->name_n, 0);
+	buf_init(&l->out, l->out_mem, sizeof(l->out_mem));
+	ask(l);
+	return l->error;
+}
+
+int dns_lookup_init(struct dns_lookup *l, struct span name, bool v6,
+		    uint16_t id)
+{
+	return init(l, name, v6, id, true);
+}
+
+int dns_lookup_init_host(struct dns_lookup *l, struct span name, bool v6,
+			 uint16_t id)
+{
+	return init(l, name, v6, id, false);
 }
 
 static void take_mx(struct dns_lookup *l, const struct dns_answer *a)
@@ -90,6 +106,8 @@ static void take_addresses(struct dns_lookup *l, const struct dns_answer *a)
 {
 	struct dns_host *h = &l->host[l->asking];
 
+	l->ttl_s = a->ttl_s;
+	l->no_name = !l->mx && a->rcode == DNS_NXDOMAIN;
 	for (size_t i = 0; i < a->n && h->ip_n < DNS_ADDRESSES_MAX; i++)
 		memcpy(h->ip[h->ip_n++], a->record[i].ip, 16);
 	if (++l->asking < l->host_n)

@@ -7,7 +7,8 @@
 
 /*
  * dns_lookup - where mail for a domain goes (RFC 5321 5.1): its MX, and the
- * addresses of those that are preferred; without an MX, its own addresses.
+ * addresses of those that are preferred; without an MX, its own addresses. Or the
+ * addresses of a host, whatever MX there is.
  *
  * An engine on one TCP connection to a resolver (RFC 1035 4.2.2, RFC 7766), one
  * question after the other: TCP because the answer then has to be in a
@@ -39,6 +40,7 @@ struct dns_lookup {
 	bool null_mx;	/* RFC 7505: the domain says that it takes no mail */
 	bool no_name;	/* there is no such domain */
 	unsigned rcode; /* of an error that is not one of the two */
+	uint32_t ttl_s; /* of the addresses that came last */
 	struct dns_host host[DNS_HOSTS_MAX]; /* by preference */
 	size_t host_n;
 	/* private: what is asked now; host_n: the MX */
@@ -54,6 +56,10 @@ struct dns_lookup {
  * random. l must not move. E_CONF: not a domain name. */
 MUST_CHECK int dns_lookup_init(struct dns_lookup *l, struct span name, bool v6,
 			       uint16_t id);
+
+/* The same for a host: host[0] is it, and there is no other. */
+MUST_CHECK int dns_lookup_init_host(struct dns_lookup *l, struct span name,
+				    bool v6, uint16_t id);
 
 /* All is taken, unless it is done. l->done: what there is stands in host; or
  * l->error: E_PEER_SYNTAX malformed, E_PEER_LONG, E_PEER_PROOF the resolver

@@ -33,6 +33,7 @@ struct name {
 struct record {
 	struct name owner;
 	uint16_t type, class_;
+	uint32_t ttl_s;
 	size_t data, data_n; /* within the message */
 };
 
@@ -157,6 +158,9 @@ static int read_record(struct span msg, size_t *at, struct record *r)
 		return E_PEER_SYNTAX;
 	r->type = get_be16(msg.p + *at);
 	r->class_ = get_be16(msg.p + *at + 2);
+	r->ttl_s = get_be32(msg.p + *at + 4);
+	if (r->ttl_s > INT32_MAX) /* RFC 2181 8 */
+		r->ttl_s = 0;
 	r->data_n = get_be16(msg.p + *at + 8);
 	*at += RECORD_FIXED;
 	r->data = *at;
@@ -240,14 +244,18 @@ static int search(struct dns_answer *a, struct span msg, size_t at,
 			return e;
 		if (r.class_ != CLASS_IN || !same(&r.owner, want))
 			continue;
-		if (r.type == (uint16_t)type)
+		if (r.type == (uint16_t)type) {
 			e = take(a, msg, &r);
-		else if (r.type == DNS_CNAME) {
+		} else if (r.type == DNS_CNAME) {
 			e = name_in(msg, &r, 0, alias);
 			found = true;
+		} else {
+			continue;
 		}
 		if (e != OK)
 			return e;
+		if (r.ttl_s < a->ttl_s)
+			a->ttl_s = r.ttl_s;
 	}
 	return found && a->n == 0;
 }
@@ -260,7 +268,7 @@ int dns_read(struct dns_answer *a, struct span msg, uint16_t id,
 	uint16_t flags;
 	int r;
 
-	*a = (struct dns_answer){ .n = 0 };
+	*a = (struct dns_answer){ .ttl_s = INT32_MAX };
 	if (msg.n < DNS_HEADER || name.n > DOMAIN_MAX)
 		return E_PEER_SYNTAX;
 	flags = get_be16(msg.p + 2);

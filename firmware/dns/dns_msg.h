@@ -37,6 +37,9 @@ struct dns_record {
 struct dns_answer {
 	unsigned rcode; /* 0: none of the other members is about an error */
 	bool truncated; /* ask again over TCP */
+	/* For how many seconds it may be kept: the least of all records that
+	 * were used, aliases too. */
+	uint32_t ttl_s;
 	/* In the order of the message, MX by preference. n 0 with rcode 0: the
 	 * name has no such record. */
 	struct dns_record record[DNS_RECORDS_MAX];

@@ -117,9 +117,11 @@ static const struct row {
 	[IPC_PROBED] = { R(RELAY), R(CONSOLE), F_ERROR | F_NUMBER | F_OCTETS,
 			 0 },
 	[IPC_PROBE_STOP] = { R(CONSOLE), R(RELAY), 0, 0 },
-	[IPC_PROBE_DIAL] = { R(RELAY), R(WIRE), F_CLIENT | F_SERVER, 0 },
+	[IPC_PROBE_DIAL] = { R(RELAY), R(WIRE), F_CLIENT | F_SERVER | F_NUMBER,
+			     0 },
 	[IPC_PROBE_FLOW] = { R(WIRE), R(RELAY),
-			     F_FLOW | F_CLIENT | F_SERVER | F_ERROR, 0 },
+			     F_FLOW | F_CLIENT | F_SERVER | F_ERROR | F_NUMBER,
+			     0 },
 	[IPC_EXPIRY] = { R(KEYS), R(BOSS), F_NUMBER, 0 },
 };
 

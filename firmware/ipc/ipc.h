@@ -208,9 +208,10 @@ enum ipc_type {
 	IPC_PROBED,
 	IPC_PROBE_STOP,
 	/* relay to wire: connect to server as if from client, or from any server
-	 * that has sent mail if that has no address. Answered: by PROBE_FLOW,
-	 * which flow it is and whose address, or E_PEER_GONE none was seen,
-	 * E_FULL no tuple is free; then by FLOW_DIALED or FLOW_DIAL_FAILED. */
+	 * that has sent mail if that has no address. Answered: by PROBE_FLOW
+	 * with the same number, which flow it is and whose address, or
+	 * E_PEER_GONE none was seen, E_FULL no tuple is free; then by
+	 * FLOW_DIALED or FLOW_DIAL_FAILED. */
 	IPC_PROBE_DIAL,
 	IPC_PROBE_FLOW,
 	/* keys to boss: a certificate of ours ends soon (1), or none does. */

@@ -139,6 +139,7 @@ static void read_settings(const uint8_t *p, struct settings *s)
 	};
 	for (size_t i = 0; i < s->intercept_n; i++)
 		s->intercept[i] = get_le16(p + H_PORTS + 2 * i);
+	get_endpoint(p + H_RESOLVER, &s->resolver);
 	read_box(p, &s->box);
 }
 
@@ -192,6 +193,27 @@ static void take_lists(struct span *s, unsigned flags, struct policy_rule *r)
 	}
 }
 
+static void take_route(struct span *s, unsigned flags, struct policy_rule *r)
+{
+	const uint8_t *p;
+
+	r->has_route = (flags & (RULE_ROUTE | RULE_ROUTE_NAME)) != 0;
+	if (flags & RULE_ROUTE) {
+		p = policy_take(s, ROUTE_SIZE);
+		for (size_t i = 0; p && i < 2; i++)
+			get_endpoint(p + i * ROUTE_SIZE / 2, &r->route[i]);
+	}
+	if (flags & RULE_ROUTE_NAME) {
+		p = policy_take(s, ROUTE_NAME_FIXED);
+		if (!p || p[2] == 0)
+			s->p = NULL;
+		else
+			r->route_port = get_le16(p);
+		r->route_name.n = p ? p[2] : 0;
+		r->route_name.p = policy_take(s, r->route_name.n);
+	}
+}
+
 static void take_logon(struct span *s, struct logon *l)
 {
 	const uint8_t *f = policy_take(s, LOGON_FIXED);
@@ -216,7 +238,7 @@ static int read_rule(const struct policy *p, uint64_t off,
 		     struct policy_rule *r)
 {
 	struct span s = p->blob;
-	const uint8_t *f, *route = NULL, *name;
+	const uint8_t *f, *name;
 	unsigned flags;
 
 	if (off < policy_heap(s.p) || off >= s.n)
@@ -228,13 +250,7 @@ static int read_rule(const struct policy *p, uint64_t off,
 	    f[R_NAME_N] == 0 || f[R_NAME_N] > POLICY_DOMAIN_MAX + 1)
 		return E_CORRUPT;
 	flags = f[R_FLAGS];
-	if (flags & RULE_ROUTE)
-		route = policy_take(&s, ROUTE_SIZE);
-	name = policy_take(&s, f[R_NAME_N] + 1u);
-	if (!name)
-		return E_CORRUPT;
 	*r = (struct policy_rule){
-		.name = { name + 1, f[R_NAME_N] },
 		.clock_unset = p->settings.clock_unset,
 		.line = get_le32(f + R_LINE),
 		.level = (enum level)f[R_LEVEL],
@@ -242,14 +258,12 @@ static int read_rule(const struct policy *p, uint64_t off,
 		.min_tls = get_le16(f + R_MIN_TLS),
 		.match_n = f[R_MATCH_N],
 		.pin_n = f[R_PIN_N],
-		.has_route = route != NULL,
 	};
-	if (route) {
-		for (size_t i = 0; i < 2; i++, route += ROUTE_SIZE / 2) {
-			memcpy(r->route[i].ip, route, 16);
-			r->route[i].port = get_le16(route + 16);
-		}
-	}
+	take_route(&s, flags, r);
+	name = policy_take(&s, f[R_NAME_N] + 1u);
+	if (!name)
+		return E_CORRUPT;
+	r->name = (struct span){ name + 1, f[R_NAME_N] };
 	take_lists(&s, flags, r);
 	if (flags & RULE_LOGON)
 		take_logon(&s, &r->logon);

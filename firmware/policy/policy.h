@@ -65,6 +65,11 @@ struct policy_rule {
 	/* Mail for the domain goes there instead: for clients with IPv4, and
 	 * with IPv6. Port 0: there is none of this kind, but of the other. */
 	struct endpoint route[2];
+	/* Or to a host of this name: then route has no port until the caller has
+	 * found out where that is. Only at level verify and above: where a name
+	 * leads, DNS says, and so anybody. */
+	struct span route_name;
+	uint16_t route_port;
 	struct logon logon; /* always at ntlm-seal; never for default */
 };
 
@@ -96,6 +101,8 @@ struct settings {
 	 * for a client's certificate sees ours. */
 	bool peers;
 	struct box box;
+	/* Who is asked where the hosts of routes are; port 0: nobody. */
+	struct endpoint resolver;
 	struct span ca_pem;  /* certificates that verify trusts; may be empty */
 	bool ca_builtin;     /* the built-in list is asked for; it is the */
 	size_t ca_builtin_n; /* first so many octets of ca_pem */
@@ -138,7 +145,8 @@ bool policy_protects(const struct policy *p);
 bool policy_name_matches(struct span cert_name, struct span match);
 
 /* Where the mail of a rule goes if the client has connected to original: there,
- * or to the rule's route, of the same kind of address if there is one. */
+ * or to the rule's route, of the same kind of address if there is one. Port 0: it
+ * is not known. */
 const struct endpoint *policy_way(const struct policy_rule *rule,
 				  const struct endpoint *original);
 

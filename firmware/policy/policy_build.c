@@ -91,15 +91,25 @@ static bool can_be(const struct policy_rule *r, bool is_default)
 			return false;
 	if (r->level == LEVEL_VERIFY && is_default && r->match_n == 0)
 		return false;
+	if (r->route_name.n > 0 &&
+	    (r->level < LEVEL_VERIFY || r->route_port == 0 || !r->has_route ||
+	     r->route_name.n > POLICY_DOMAIN_MAX))
+		return false;
 	return r->level != LEVEL_PIN || r->pin_n > 0;
+}
+
+static size_t route_size(const struct policy_rule *r)
+{
+	if (r->route_name.n > 0)
+		return ROUTE_NAME_FIXED + r->route_name.n;
+	return r->has_route ? ROUTE_SIZE : 0;
 }
 
 static size_t rule_size(const struct policy_rule *r)
 {
-	size_t n = RULE_FIXED + 1 + r->name.n + PIN_SIZE * r->pin_n;
+	size_t n = RULE_FIXED + 1 + r->name.n + PIN_SIZE * r->pin_n +
+		   route_size(r);
 
-	if (r->has_route)
-		n += ROUTE_SIZE;
 	for (size_t i = 0; i < r->match_n; i++)
 		n += 1 + r->match[i].n;
 	if (r->logon.mech != AUTH_NONE)
@@ -118,14 +128,35 @@ static void write_logon(uint8_t *p, const struct logon *l)
 	memcpy(p + LOGON_FIXED, l->account.p, l->account.n);
 }
 
+static void put_endpoint(uint8_t *p, const struct endpoint *e)
+{
+	memcpy(p, e->ip, 16);
+	put_le16(p + 16, e->port);
+}
+
+static void write_route(uint8_t *p, const struct policy_rule *r)
+{
+	if (r->route_name.n > 0) {
+		put_le16(p, r->route_port);
+		p[2] = (uint8_t)r->route_name.n;
+		memcpy(p + ROUTE_NAME_FIXED, r->route_name.p, r->route_name.n);
+	} else if (r->has_route) {
+		put_endpoint(p, &r->route[0]);
+		put_endpoint(p + ROUTE_SIZE / 2, &r->route[1]);
+	}
+}
+
 static void write_rule(uint8_t *p, const struct policy_rule *r)
 {
 	bool self = r->level == LEVEL_VERIFY && r->match_n == 0;
+	bool by_name = r->route_name.n > 0;
 
 	put_le32(p + R_LINE, r->line);
 	p[R_LEVEL] = (uint8_t)r->level;
 	p[R_ON_FAIL] = (uint8_t)r->on_fail;
-	p[R_FLAGS] = (uint8_t)((r->has_route ? RULE_ROUTE : 0) |
+	p[R_FLAGS] = (uint8_t)((by_name	       ? RULE_ROUTE_NAME
+				: r->has_route ? RULE_ROUTE
+					       : 0) |
 			       (self ? RULE_MATCH_SELF : 0) |
 			       (r->logon.mech != AUTH_NONE ? RULE_LOGON : 0));
 	p[R_MATCH_N] = (uint8_t)r->match_n;
@@ -133,11 +164,8 @@ static void write_rule(uint8_t *p, const struct policy_rule *r)
 	p[R_NAME_N] = (uint8_t)r->name.n;
 	put_le16(p + R_MIN_TLS, r->min_tls);
 	p += RULE_FIXED;
-	for (size_t i = 0; r->has_route && i < 2; i++) {
-		memcpy(p, r->route[i].ip, 16);
-		put_le16(p + 16, r->route[i].port);
-		p += ROUTE_SIZE / 2;
-	}
+	write_route(p, r);
+	p += route_size(r);
 	*p++ = '.';
 	memcpy(p, r->name.p, r->name.n);
 	p += r->name.n;
@@ -161,6 +189,8 @@ static struct span name_of(enum policy_table t, const uint8_t *r)
 		return (struct span){ r + IN_FIXED, r[I_NAME_N] };
 	if (r[R_FLAGS] & RULE_ROUTE)
 		at += ROUTE_SIZE;
+	if (r[R_FLAGS] & RULE_ROUTE_NAME)
+		at += ROUTE_NAME_FIXED + (size_t)r[RULE_FIXED + 2];
 	return (struct span){ r + at, r[R_NAME_N] };
 }
 
@@ -332,12 +362,6 @@ int policy_build_ca(struct policy_build *b, struct span pem)
 	return OK;
 }
 
-static void put_endpoint(uint8_t *p, const struct endpoint *e)
-{
-	memcpy(p, e->ip, 16);
-	put_le16(p + 16, e->port);
-}
-
 static void write_box(uint8_t *p, const struct box *b)
 {
 	size_t name_n = strnlen(b->name, BOX_NAME);
@@ -380,6 +404,7 @@ static void write_settings(const struct policy_build *b,
 	put_le32(p + H_MECHS, s->inbound_mechs);
 	put_le32(p + H_INBOUND_PORT, s->inbound_port);
 	put_le32(p + H_PORTS_N, (uint32_t)s->intercept_n);
+	put_endpoint(p + H_RESOLVER, &s->resolver);
 	write_box(p, &s->box);
 	for (size_t i = 0; i < s->intercept_n; i++)
 		put_le16(p + H_PORTS + 2 * i, s->intercept[i]);

@@ -223,6 +223,14 @@ struct verdict policy_decide(const struct policy_rule *rule,
 	const struct endpoint *want = policy_way(rule, original);
 	struct verdict v;
 
+	if (rule->has_route && want->port == 0) {
+		/* Whatever on-fail says: where a name leads is not for this
+		 * rule to judge, and may be known at the next try. */
+		v = refuse(rule, TLS_VALIDATION_FAILURE, true,
+			   "it is not known where the host of its route is");
+		v.permanent = false;
+		return v;
+	}
 	if (!endpoint_eq(&ch->server, want))
 		return dial(rule, want,
 			    rule->has_route ? "its mail has a route"

@@ -22,6 +22,7 @@
  *	u16 min_tls
  *	[16 octets, u16; the same] the route in IPv4 and in IPv6, if flags has
  *	                           RULE_ROUTE; port 0: there is none of this kind
+ *	[u16, u8 n, n octets]      its port and name, if flags has RULE_ROUTE_NAME
  *	name_n + 1 octets          a dot, then the name (see RULE_MATCH_SELF)
  *	match_n times u8 n, n octets
  *	pin_n times 32 octets
@@ -43,7 +44,7 @@
 #define POLICY_MAGIC "SWPOLICY"
 
 enum {
-	POLICY_FORMAT = 5,
+	POLICY_FORMAT = 6,
 
 	/* header */
 	H_MAGIC = 0,	     /* 8 */
@@ -82,7 +83,8 @@ enum {
 	H_FLOOR_SET = H_BANNER + BOX_BANNER + 1, /* u64 */
 	H_MECHS = H_FLOOR_SET + 8,		 /* u32 */
 	H_INBOUND_PORT = H_MECHS + 4,		 /* u32 */
-	HEADER_SIZE = H_INBOUND_PORT + 4,
+	H_RESOLVER = H_INBOUND_PORT + 4,	 /* 16, u16 */
+	HEADER_SIZE = H_RESOLVER + 18,
 	SUM_FROM = H_SUM + 8,
 
 	/* header flags */
@@ -111,6 +113,7 @@ enum {
 	R_MIN_TLS = 10,
 	RULE_FIXED = 12,
 	ROUTE_SIZE = 2 * 18,
+	ROUTE_NAME_FIXED = 3,
 	PIN_SIZE = 32,
 
 	RULE_ROUTE = 1 << 0,
@@ -119,6 +122,7 @@ enum {
 	 * forms. */
 	RULE_MATCH_SELF = 1 << 1,
 	RULE_LOGON = 1 << 2,
+	RULE_ROUTE_NAME = 1 << 3,
 
 	/* its log-on */
 	L_MECH = 0,

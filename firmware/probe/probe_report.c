@@ -310,15 +310,18 @@ static struct verdict judge(const struct probe_facts *f,
 			    const struct policy_rule *r)
 {
 	struct channel ch = f->channel;
+	struct policy_rule here = *r;
 
-	ch.server = *policy_way(r, &a->server);
+	/* The server that was probed is the one that mail would go to. */
+	here.has_route = false;
+	ch.server = a->server;
 	if (f->step < PROBE_FINISHED)
 		return (struct verdict){ .decision = DECISION_REFUSE,
 					 .result = TLS_VALIDATION_FAILURE,
 					 .why = "no mail gets there at all" };
 	/* As if the name that the rule would ask for had been: what was shown
 	 * counts. */
-	return policy_decide(r, &ch, false, first_host(r), &a->server);
+	return policy_decide(&here, &ch, false, first_host(r), &a->server);
 }
 
 /* verify: with the domain's own names, or else the host's. */

@@ -18,6 +18,9 @@ enum gate_wish {
 	 * _dialed or _dial_failed. What the old connection still sends is
 	 * discarded. */
 	GATE_DIAL,
+	/* Outbound only: find out where the host smtp_gate_out_route() is; then
+	 * _routed or _unrouted. */
+	GATE_ROUTE,
 	/* Ask the keeper of secrets; see smtp_gate_out_auth, smtp_gate_in_heard. */
 	GATE_AUTH,
 	/* Inbound only: seal what follows, once what waits for the client has

@@ -176,6 +176,8 @@ static bool rcpt(struct smtp_gate_out *g, struct span arg)
 		return true;
 	build(g->rcpt_line, "RCPT TO:", &g->rcpt);
 	g->dials = 0;
+	if (!g->swept) /* one transaction goes one way */
+		g->route_asked = false;
 	return gate_decide(g);
 }
 

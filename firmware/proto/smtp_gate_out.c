@@ -96,6 +96,7 @@ static uint64_t patience(enum gate_phase phase, bool replies)
 	case PH_AUTH:
 	case PH_CANCEL:
 	case PH_QUIT: return 5;
+	case PH_ROUTE: return 1;
 	case PH_TLS:
 	case PH_DIAL: return 2;
 	case PH_DATA: return 2;
@@ -574,6 +575,35 @@ void smtp_gate_out_dial_failed(struct smtp_gate_out *g)
 	gate_server_lost(g, "it cannot be reached");
 }
 
+struct span smtp_gate_out_route(const struct smtp_gate_out *g)
+{
+	return (struct span){ (const uint8_t *)g->route_name, g->route_name_n };
+}
+
+void smtp_gate_out_routed(struct smtp_gate_out *g, const uint8_t ip[16])
+{
+	if (g->wish == GATE_ABORT || g->phase != PH_ROUTE)
+		return;
+	gate_granted(g, GATE_ROUTE);
+	g->route_asked = g->route_known = true;
+	memcpy(g->route_ip, ip, 16);
+	gate_raise_failed(g);
+}
+
+void smtp_gate_out_unrouted(struct smtp_gate_out *g, const char *why)
+{
+	struct text t;
+
+	if (g->wish == GATE_ABORT || g->phase != PH_ROUTE)
+		return;
+	gate_granted(g, GATE_ROUTE);
+	g->route_asked = true;
+	g->route_known = false;
+	text_init(&t, g->route_why, sizeof(g->route_why));
+	text_str(&t, why);
+	gate_raise_failed(g);
+}
+
 /* The message stands still. If the server is to blame, the client can be told
  * at the end of it. */
 static void message_late(struct smtp_gate_out *g)
@@ -621,6 +651,10 @@ void smtp_gate_out_tick(struct smtp_gate_out *g, uint64_t now_ms)
 		handshake_late(g);
 		return;
 	}
+	if (g->phase == PH_ROUTE) {
+		smtp_gate_out_unrouted(g, "the resolver does not answer");
+		return;
+	}
 	gate_note(g, GATE_EV_PROTOCOL)->error = E_PEER_TIME;
 	if (!g->greeted) {
 		gate_end(g, GATE_ABORT);
@@ -663,6 +697,7 @@ static const char *phase_name(const struct smtp_gate_out *g)
 	case PH_STARTTLS: return "starttls";
 	case PH_TLS: return "handshake";
 	case PH_DIAL: return "dialing";
+	case PH_ROUTE: return "resolving";
 	case PH_AUTH:
 	case PH_CANCEL: return "log-on";
 	case PH_DATA: return "data";

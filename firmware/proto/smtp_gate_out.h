@@ -67,6 +67,10 @@ struct span smtp_gate_out_sni(const struct smtp_gate_out *g);
 /* With GATE_DIAL: where to. */
 struct endpoint smtp_gate_out_dial(const struct smtp_gate_out *g);
 
+/* With GATE_ROUTE: the name of a host, as domain_normalise() gives it; valid until
+ * the wish is answered. */
+struct span smtp_gate_out_route(const struct smtp_gate_out *g);
+
 /*
  * With GATE_AUTH: one step of a log-on (auth/sasl_client.h; the gate knows of it
  * only that texts come and go). Spans are valid until the wish is answered.
@@ -107,6 +111,10 @@ void smtp_gate_out_tls_failed(struct smtp_gate_out *g,
 			      const struct channel *ch);
 void smtp_gate_out_dialed(struct smtp_gate_out *g);
 void smtp_gate_out_dial_failed(struct smtp_gate_out *g);
+/* Mail for this recipient goes to this address, if the channel there is as its rule
+ * says; or it is not known where, and the recipient is told to try again. */
+void smtp_gate_out_routed(struct smtp_gate_out *g, const uint8_t ip[16]);
+void smtp_gate_out_unrouted(struct smtp_gate_out *g, const char *why);
 
 /* The time: tell it before anything else that happens, for what the gate waits
  * for is counted from then on. */

@@ -2,6 +2,7 @@
 /*
  * smtp_gate_rcpt - may this recipient's mail leave on this channel?
  *
+ *	route by name:  where is that host? Then
  *	policy_decide:  PASS      MAIL (if still held) and RCPT go to the server
  *	                STARTTLS  start it on this connection, decide again
  *	                DIAL      another connection, decide again
@@ -60,6 +61,21 @@ static void say_rule(const struct smtp_gate_out *g, struct text *t,
 	text_str(t, tls_result_name(v->result));
 }
 
+/* The last words of a refusal: where to look. */
+static void say_line(const struct smtp_gate_out *g, struct text *t,
+		     const struct policy_rule *rule)
+{
+	text_str(t, "; nothing was sent (policy for ");
+	text_span(t, rule->name);
+	text_str(t, ", line ");
+	text_u64(t, rule->line);
+	if (g->start.session != 0) {
+		text_str(t, "; explain ");
+		text_u64(t, g->start.session);
+	}
+	text_str(t, ")");
+}
+
 /* server: whose fault it is. */
 static void refuse(struct smtp_gate_out *g, const struct policy_rule *rule,
 		   const struct verdict *v, const struct endpoint *server)
@@ -82,21 +98,38 @@ static void refuse(struct smtp_gate_out *g, const struct policy_rule *rule,
 		text_clean(&t, span_str(g->ch.why));
 		text_str(&t, ")");
 	}
-	text_str(&t, "; nothing was sent (policy for ");
-	text_span(&t, rule->name);
-	text_str(&t, ", line ");
-	text_u64(&t, rule->line);
-	if (g->start.session != 0) {
-		text_str(&t, "; explain ");
-		text_u64(&t, g->start.session);
-	}
-	text_str(&t, ")");
+	say_line(g, &t, rule);
 	ev->server = *server;
 	ev->result = v->result;
 	ev->code = c.code;
 	text_init(&t, ev->why, sizeof(ev->why));
 	text_str(&t, v->why ? v->why : "");
 	gate_answer(g, c.code, c.status, line);
+}
+
+/* The rule has a route to a host of which it is not known where it is. Always for
+ * another try: that is no fault of the partner's, and a resolver can be mended or
+ * lied to. */
+static void refuse_unrouted(struct smtp_gate_out *g,
+			    const struct policy_rule *rule)
+{
+	struct gate_event *ev = gate_note(g, GATE_EV_RCPT_REFUSED);
+	char line[1000];
+	struct text t;
+
+	text_init(&t, line, sizeof(line));
+	text_str(&t, g->rcpt.domain_n > 0 ? g->rcpt.domain : "this address");
+	text_str(&t, " has the route ");
+	text_span(&t, rule->route_name);
+	text_str(&t, ": ");
+	text_str(&t, g->route_why);
+	say_line(g, &t, rule);
+	ev->result = TLS_VALIDATION_FAILURE;
+	ev->code = 451;
+	text_init(&t, ev->why, sizeof(ev->why));
+	text_str(&t, "its route: ");
+	text_str(&t, g->route_why);
+	gate_answer(g, ev->code, "4.4.3", line); /* RFC 3463 3.5 */
 }
 
 static void elsewhere(struct smtp_gate_out *g)
@@ -204,6 +237,34 @@ static void say_homeless(struct smtp_gate_out *g)
 		    "one; write user@domain");
 }
 
+/* Where the route of the rule leads. False: it is not asked yet. */
+static bool routed(struct smtp_gate_out *g, struct policy_rule *rule)
+{
+	struct span name = rule->route_name;
+	bool v6 = !ip_is_v4(g->route_ip);
+
+	if (name.n == 0)
+		return true;
+	if (!g->route_asked || !span_eq(smtp_gate_out_route(g), name)) {
+		g->route_asked = false;
+		memcpy(g->route_name, name.p, name.n);
+		g->route_name_n = name.n;
+		return false;
+	}
+	if (g->route_known) {
+		memcpy(rule->route[v6].ip, g->route_ip, 16);
+		rule->route[v6].port = rule->route_port;
+	}
+	return true;
+}
+
+static void ask_route(struct smtp_gate_out *g)
+{
+	g->owed = OWE_RCPT;
+	gate_wait(g, PH_ROUTE);
+	g->wish = GATE_ROUTE;
+}
+
 bool gate_decide(struct smtp_gate_out *g)
 {
 	struct span key = { (const uint8_t *)g->rcpt.domain, g->rcpt.domain_n };
@@ -225,6 +286,15 @@ bool gate_decide(struct smtp_gate_out *g)
 		if (g->expect_n > 0)
 			return false;
 		say_homeless(g);
+		return true;
+	}
+	if (!routed(g, &rule) || (rule.route_name.n > 0 && !g->route_known)) {
+		if (g->expect_n > 0)
+			return false;
+		if (g->route_asked)
+			refuse_unrouted(g, &rule);
+		else
+			ask_route(g);
 		return true;
 	}
 	v = policy_decide(&rule, &g->ch, can_tls, used, &g->start.server);

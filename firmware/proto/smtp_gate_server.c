@@ -355,6 +355,7 @@ void gate_reply(struct smtp_gate_out *g)
 	case PH_BODY: early(g); break;
 	case PH_TLS:
 	case PH_DIAL:
+	case PH_ROUTE:
 	case PH_SWALLOW:
 	case PH_END: break;
 	}

@@ -40,6 +40,7 @@ enum gate_phase {
 	PH_STARTTLS,
 	PH_TLS,	    /* the handshake, which the caller does */
 	PH_DIAL,    /* another connection, which the caller makes */
+	PH_ROUTE,   /* the address of a host, which the caller finds out */
 	PH_AUTH,    /* a log-on: the server, or on wish the caller */
 	PH_CANCEL,  /* the same, which was given up */
 	PH_DATA,    /* 354 */
@@ -74,6 +75,14 @@ struct smtp_gate_out {
 	struct endpoint dial;
 	char sni[DOMAIN_MAX + 1];
 	size_t sni_n;
+
+	/* The host of the last rule that has a route by name, and where it is for
+	 * the recipient at hand: asked once for each. */
+	char route_name[DOMAIN_MAX + 1];
+	size_t route_name_n;
+	bool route_asked, route_known;
+	uint8_t route_ip[16];
+	char route_why[CHANNEL_WHY_MAX];
 
 	/* the log-on under way */
 	struct logon logon; /* its account is in account */
@@ -181,7 +190,7 @@ void gate_granted(struct smtp_gate_out *g, enum gate_wish w);
 /* smtp_gate_rcpt.c: decide about g->rcpt. False: not now, replies are to come
  * first. */
 bool gate_decide(struct smtp_gate_out *g);
-/* The channel that was to be raised could not be. */
+/* The channel that was to be raised could not be, or the route is known. */
 void gate_raise_failed(struct smtp_gate_out *g);
 void gate_send_rcpt(struct smtp_gate_out *g);
 

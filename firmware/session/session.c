@@ -201,6 +201,7 @@ enum session_wish session_wish(const struct session *s)
 	case GATE_STARTTLS:
 	case GATE_SEAL: break;
 	case GATE_DIAL: return SESSION_DIAL;
+	case GATE_ROUTE: return SESSION_ROUTE;
 	case GATE_AUTH: return SESSION_AUTH;
 	case GATE_CLOSE:
 		return gate_cut(&s->gate) ? SESSION_CUT : SESSION_CLOSE;
@@ -360,6 +361,23 @@ void session_dial_failed(struct session *s)
 {
 	drop_layers(s);
 	smtp_gate_out_dial_failed(s->gate.out);
+	move(s);
+}
+
+struct span session_route(const struct session *s)
+{
+	return smtp_gate_out_route(s->gate.out);
+}
+
+void session_routed(struct session *s, const uint8_t ip[16])
+{
+	smtp_gate_out_routed(s->gate.out, ip);
+	move(s);
+}
+
+void session_unrouted(struct session *s, const char *why)
+{
+	smtp_gate_out_unrouted(s->gate.out, why);
 	move(s);
 }
 

@@ -19,6 +19,7 @@ struct session;
 enum session_wish {
 	SESSION_NOTHING,
 	SESSION_DIAL,  /* close the server socket, dial, then session_dialed */
+	SESSION_ROUTE, /* where is session_route()? Then session_routed, ... */
 	SESSION_AUTH,  /* ask keys about session_auth, then session_auth_... */
 	SESSION_CLOSE, /* write what out holds, then close both orderly */
 	SESSION_CUT,   /* the same, but reset the server */
@@ -56,6 +57,11 @@ enum session_wish session_wish(const struct session *s);
 struct endpoint session_dial(const struct session *s);
 void session_dialed(struct session *s);
 void session_dial_failed(struct session *s);
+
+/* With SESSION_ROUTE, of a client inside: as the gate has them. */
+struct span session_route(const struct session *s);
+void session_routed(struct session *s, const uint8_t ip[16]);
+void session_unrouted(struct session *s, const char *why);
 
 /* With SESSION_AUTH, of a client inside: a step of a log-on, as
  * smtp_gate_out_auth has it, and what it is to be bound to. Then one of the

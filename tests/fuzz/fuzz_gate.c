@@ -27,7 +27,10 @@ enum { PENDING = 65536, STEPS = 400 };
 static const char config[] = "default may\n"
 			     "domain listed.example verify match mx.example\n"
 			     "domain enc.example encrypt\n"
+			     "resolver 192.0.2.53\n"
 			     "domain routed.example may route 192.0.2.9\n"
+			     "domain named.example verify match mx.example "
+			     "route mx.example:26\n"
 			     "domain plain.example clear\n"
 			     "domain login.example verify match mx.example "
 			     "auth plain account hub\n"
@@ -43,6 +46,7 @@ static const char *const client_says[] = {
 	"RCPT TO:<b@ENC.example>\r\n",
 	"RCPT TO:<b@plain.example>\r\n",
 	"RCPT TO:<b@routed.example> NOTIFY=NEVER\r\n",
+	"RCPT TO:<b@named.example>\r\n",
 	"RCPT TO:<b@other.example>\r\n",
 	"RCPT TO:<@listed.example:b@other.example>\r\n",
 	"RCPT TO:<\"b@listed.example\"@other.example>\r\n",
@@ -372,6 +376,11 @@ static void log_on(struct talk *t, uint8_t how)
 
 static void wish(struct talk *t, uint8_t how)
 {
+	static const uint8_t routed[2][16] = {
+		{ [10] = 0xff, [11] = 0xff, 192, 0, 2, 9 },
+		{ 0x20, 1, 0xd, 0xb8, [15] = 9 },
+	};
+
 	switch (smtp_gate_out_wish(t->g)) {
 	case GATE_AUTH: log_on(t, how); break;
 	case GATE_STARTTLS: handshake(t, how); break;
@@ -381,6 +390,14 @@ static void wish(struct talk *t, uint8_t how)
 			smtp_gate_out_dial_failed(t->g);
 		else
 			smtp_gate_out_dialed(t->g);
+		break;
+	case GATE_ROUTE:
+		BUG_ON(!span_eq(smtp_gate_out_route(t->g),
+				SPAN_LIT("mx.example")));
+		if (how % 4 == 0)
+			smtp_gate_out_unrouted(t->g, "nobody knows");
+		else
+			smtp_gate_out_routed(t->g, routed[how % 2]);
 		break;
 	case GATE_SEAL: /* inbound only */
 	case GATE_NOTHING:

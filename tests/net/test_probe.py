@@ -13,9 +13,9 @@ import pytest
 from lablib import peers
 from mailkit import Client, Gone, Talk, ca, net, poll, server_tls, \
     socket_in, transact
+from resolverkit import RESOLVER, labels, resolver_fixture  # noqa: F401
 
 MAIL = "10.77.0.10"
-RESOLVER = "198.51.100.253"
 ACCEPTED = [b"HELO", b"EHLO", b"MAIL", b"RCPT", b"DATA", b"RSET", b"NOOP",
             b"QUIT", b"HELP", b"VRFY"]
 
@@ -39,64 +39,6 @@ def seen_fixture(box):
     """The mail server has sent something, so its address can be borrowed."""
     assert box.send(box.mx().address, ["eve@other.example"]).final == 250
     return box
-
-
-# --- a resolver ----------------------------------------------------------------
-def labels(name):
-    return b"".join(bytes([len(l)]) + l.encode()
-                    for l in name.split(".") if l) + b"\0"
-
-
-def record(kind, data):
-    return b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 60, len(data)) + data
-
-
-class Resolver:
-    """Answers over TCP from a table: (name, type) to data of records."""
-
-    def __init__(self, table):
-        self.table, self.asked = table, []
-        self.listener = socket_in("net", socket.AF_INET)
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind((RESOLVER, 53))
-        self.listener.listen(8)
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                sock, peer = self.listener.accept()
-                with contextlib.suppress(Gone, OSError), sock:
-                    self.run(Talk(sock), peer)
-
-    def run(self, talk, peer):
-        while True:
-            while len(talk.got) < 2 or \
-                    len(talk.got) < 2 + struct.unpack("!H", talk.got[:2])[0]:
-                talk.more()
-            n, = struct.unpack("!H", talk.got[:2])
-            query, talk.got = talk.got[2:2 + n], talk.got[2 + n:]
-            name = query[12:-4]
-            kind, = struct.unpack("!H", query[-4:-2])
-            self.asked.append((peer, name, kind))
-            found = self.table.get((name, kind), [])
-            known = any(n == name for n, _ in self.table)
-            answer = query[:2] + struct.pack(
-                "!HHHHH", 0x8180 if known else 0x8183, 1, len(found), 0, 0) + \
-                query[12:] + b"".join(record(kind, d) for d in found)
-            talk.send(struct.pack("!H", len(answer)) + answer)
-
-    def close(self):
-        self.listener.close()
-
-
-@pytest.fixture(name="resolver")
-def resolver_fixture():
-    r = Resolver({})
-    yield r
-    with contextlib.suppress(OSError):
-        r.listener.shutdown(socket.SHUT_RDWR)
-    r.close()
 
 
 # --- what goes wrong before anything is found -------------------------------------

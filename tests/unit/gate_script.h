@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include "conf/conf.h"
+#include "conf/conf_value.h"
 #include "proto/smtp_gate_out.h"
 
 enum op {
@@ -26,6 +27,8 @@ enum op {
 	FAIL, /* STARTTLS is wished and the handshake fails */
 	NO_ROOM, /* the same, for want of memory */
 	DIAL,	 /* a dial is wished and succeeds */
+	WHERE,	 /* it is to be found out where a host is: "name address" */
+	NOWHERE, /* the same, "name", and nobody knows */
 	WAIT,	 /* as many milliseconds pass */
 	WISH,	 /* the gate wishes "close", "abort" or "nothing" */
 	GONE,	 /* the server is gone */
@@ -177,6 +180,24 @@ static inline void dial(struct talk *t, const char *where)
 	smtp_gate_out_dialed(t->g);
 }
 
+/* The name of the host, then its address; without one it is not known. */
+static inline void route(struct talk *t, const char *text)
+{
+	const char *blank = strchr(text, ' ');
+	size_t n = blank ? (size_t)(blank - text) : strlen(text);
+	struct span name = smtp_gate_out_route(t->g);
+	uint8_t ip[16];
+
+	assert_int_equal(smtp_gate_out_wish(t->g), GATE_ROUTE);
+	assert_true(span_eq(name, (struct span){ (const uint8_t *)text, n }));
+	if (!blank) {
+		smtp_gate_out_unrouted(t->g, "nobody knows");
+		return;
+	}
+	assert_true(conf_ip(span_str(blank + 1), ip));
+	smtp_gate_out_routed(t->g, ip);
+}
+
 static inline void wishes(const struct talk *t, const char *what)
 {
 	enum gate_wish w = smtp_gate_out_wish(t->g);
@@ -279,6 +300,8 @@ static inline void run_in(const struct step *step, size_t piece, bool before)
 		case FAIL: shake(&t, NULL); break;
 		case NO_ROOM: shake(&t, ""); break;
 		case DIAL: dial(&t, step->text); break;
+		case WHERE:
+		case NOWHERE: route(&t, step->text); break;
 		case WAIT:
 			t.now += strtoul(step->text, NULL, 10);
 			smtp_gate_out_tick(t.g, t.now);

@@ -116,7 +116,7 @@ static void bad(const char *text, const char *report)
 /* The first words of all settings, in the order of the schema. */
 #define COMMANDS                                                      \
 	"hostname banner console management syslog link-propagation " \
-	"intercept limit tls "                                        \
+	"intercept resolver limit tls "                               \
 	"bare-eol log clock ca inbound peers account default domain"
 
 /* --- what is right -------------------------------------------------------- */
@@ -350,11 +350,39 @@ static const struct {
 	  "line 3, column 30: \"192.0.2.1:27\": one port too many: with "
 	  "\"intercept port\" there can be 16\n" },
 	{ "domain a.example clear route",
-	  "line 1, column 30: route needs an address\n" },
-	{ "domain a.example clear route mx.example",
-	  "line 1, column 30: \"mx.example\": not an address; 198.51.100.9, "
-	  "198.51.100.9:25, 2001:db8::9 or [2001:db8::9]:25 (there is no DNS "
-	  "here)\n" },
+	  "line 1, column 30: route needs an address or the name of a "
+	  "host\n" },
+	{ "domain a.example clear route 1.2.3",
+	  "line 1, column 30: \"1.2.3\": not an address; 198.51.100.9, "
+	  "198.51.100.9:25, 2001:db8::9 or [2001:db8::9]:25\n" },
+	{ "resolver 192.0.2.53\ndomain a.example encrypt route mx.example",
+	  "line 2, column 26: \"route\": where a name leads, anybody on the "
+	  "way can say; only verify and pin see who is there, and take a "
+	  "name\n" },
+	{ "domain a.example verify route mx.example",
+	  "line 1, column 31: \"mx.example\": there is no \"resolver\" to ask "
+	  "where it is\n" },
+	{ "domain a.example verify route mx",
+	  "line 1, column 31: \"mx\": not the whole name of a host\n" },
+	{ "domain a.example verify route .mx.example",
+	  "line 1, column 31: \".mx.example\": not the whole name of a "
+	  "host\n" },
+	{ "domain a.example verify route mx.example:0",
+	  "line 1, column 31: \"mx.example:0\": not a port; 1..65535\n" },
+	{ "domain a.example verify route mx_.-.example",
+	  "line 1, column 31: \"mx_.-.example\": not a domain; letters, "
+	  "digits, hyphens and dots, labels up to 63, in all up to 253\n" },
+	{ "resolver 192.0.2.53\n"
+	  "domain a.example verify route mx.example my.example",
+	  "line 2, column 42: \"my.example\": a name stands alone\n" },
+	{ "resolver 192.0.2.53\n"
+	  "domain a.example verify route mx.example 192.0.2.1",
+	  "line 2, column 42: \"192.0.2.1\": a name stands alone\n" },
+	{ "domain a.example verify route 192.0.2.1 mx.example",
+	  "line 1, column 41: \"mx.example\": a name stands alone\n" },
+	{ "resolver mx.example",
+	  "line 1, column 10: \"mx.example\": not an address; 192.0.2.1 or "
+	  "2001:db8::1\n" },
 	{ "default verify",
 	  "line 1, column 9: \"verify\": for default, verify needs match: "
 	  "there is no domain to take the name from\n" },
@@ -579,6 +607,7 @@ static const char sample[] =
 	"management gateway 192.0.2.1\n"
 	"syslog 203.0.113.9:5514\n"
 	"intercept port 25 587\n"
+	"resolver 192.0.2.53\n"
 	"limit sessions 4000\n"
 	"limit sessions per-source 100\n"
 	"limit half-open 200\n"
@@ -599,7 +628,9 @@ static const char sample[] =
 	"domain \"localhost\" verify match \"route\"\n"
 	"domain p.example pin " PIN_BASE64 " " PIN_HEX
 	" route [2001:db8::1]:26\n"
-	"domain r.example may route [2001:db8::1]:26 192.0.2.7:2525\n";
+	"domain r.example may route [2001:db8::1]:26 192.0.2.7:2525\n"
+	"domain s.example verify route MX.s.example:2525\n"
+	"domain t.example pin " PIN_HEX " min-tls 1.3 route mx.t.example\n";
 
 /* Every cut gives a snapshot or an error with a place, never anything else. */
 static void every_truncation(void **state)
@@ -649,6 +680,10 @@ static void print_parse_print(void **state)
 	assert_non_null(strstr(first, "route [2001:db8::1]:26\n"));
 	assert_non_null(
 		strstr(first, "route 192.0.2.7:2525 [2001:db8::1]:26\n"));
+	assert_non_null(
+		strstr(first, "s.example verify route mx.s.example:2525\n"));
+	assert_non_null(strstr(first, "1.3 route mx.t.example:25\n"));
+	assert_non_null(strstr(first, "\nresolver 192.0.2.53\n"));
 	assert_non_null(strstr(first, "\n" CERT));
 	assert_non_null(strstr(first, "\ninbound on\ninbound tls own\n"
 				      "inbound port 0\n"

@@ -76,6 +76,10 @@ static void put_pin(void)
 			  (struct span){ (const uint8_t *)hex + any(22), 1 });
 }
 
+/* level: a rule of which others could say where it leads has no name. */
+static enum level level;
+static bool resolves; /* there is somebody to ask */
+
 static void put_route(void)
 {
 	static const char *const all[] = { "192.0.2.7", "192.0.2.7:2525",
@@ -84,6 +88,11 @@ static void put_route(void)
 
 	unsigned i = any(5);
 
+	if (resolves && level >= LEVEL_VERIFY && any(2) == 0) {
+		put_domain(false);
+		put(any(2) == 0 ? ":2525" : "");
+		return;
+	}
 	put(all[i]);
 	if (any(2) == 0) {
 		put(" ");
@@ -170,6 +179,7 @@ static void put_rule(bool is_default)
 
 	if (l == LEVEL_NTLM_SEAL && (is_default || accounts == 0))
 		l = LEVEL_MAY;
+	level = l;
 	put(" ");
 	put_words(level_name(l));
 	if (l == LEVEL_PIN)
@@ -319,6 +329,11 @@ static void put_setting(const struct conf_setting *c)
 		put(v6 ? " 2001:DB8:0::5/64" : " 192.0.2.5/24");
 		break;
 	case CONF_ADDRESS:
+		if (c->at == offsetof(struct settings, resolver)) {
+			resolves = any(4) != 0;
+			put(resolves ? " 2001:db8::53" : " none");
+			break;
+		}
 		put(!managed ? " none" : v6 ? " 2001:db8::1" : " 192.0.2.1");
 		break;
 	case CONF_HOST:
@@ -363,7 +378,7 @@ static void make_text(void)
 
 	accounts = any(6);
 
-	managed = passes = false;
+	managed = passes = resolves = false;
 	v6 = any(2) == 0;
 	text_init(&t, text_mem, sizeof(text_mem));
 	put("default may\n");

@@ -132,7 +132,7 @@ static void all_that_a_rule_holds(void **state)
 	struct policy_rule r = rule("p.example", LEVEL_PIN, 77), got;
 	struct policy_build b;
 	struct policy p;
-	uint8_t *mem = begin(&b, 3, 400);
+	uint8_t *mem = begin(&b, 4, 400);
 	uint32_t first;
 
 	(void)state;
@@ -150,6 +150,13 @@ static void all_that_a_rule_holds(void **state)
 	memset(r.route[1].ip, 0x43, 16);
 	r.route[1].port = 26;
 	assert_int_equal(policy_build_rule(&b, &r, &first), OK);
+	r.name = SPAN_LIT("n.example");
+	r.route_name = SPAN_LIT("mx.route.example");
+	r.route_port = 27;
+	assert_int_equal(policy_build_rule(&b, &r, &first), OK);
+	r.level = LEVEL_ENCRYPT; /* nobody would see who is there */
+	r.name = SPAN_LIT("e.example");
+	assert_int_equal(policy_build_rule(&b, &r, &first), E_CONF);
 	assert_int_equal(add(&b, "v.example", LEVEL_VERIFY, 78), OK);
 	assert_int_equal(add(&b, ".v.example", LEVEL_VERIFY, 79), OK);
 	finish(&b, &p);
@@ -166,17 +173,28 @@ static void all_that_a_rule_holds(void **state)
 	assert_true(span_eq(got.match[1], SPAN_LIT(".example")));
 	assert_true(got.has_route && endpoint_eq(&got.route[0], &r.route[0]));
 	assert_true(endpoint_eq(&got.route[1], &r.route[1]));
+	assert_int_equal(got.route_name.n, 0);
+
+	/* a name has no address */
+	assert_int_equal(policy_rule_at(&p, 1, &got), OK);
+	assert_true(got.has_route && span_eq(got.route_name, r.route_name));
+	assert_int_equal(got.route_port, 27);
+	assert_int_equal(got.route[0].port + got.route[1].port, 0);
+	assert_true(span_eq(got.name, SPAN_LIT("n.example")));
+	assert_memory_equal(got.pin[1], pin_b, 32);
+	assert_int_equal(policy_lookup(&p, SPAN_LIT("n.example"), &got), OK);
+	assert_int_equal(got.route_port, 27);
 
 	/* no match named: the domain and all below it, in both forms */
-	for (uint32_t i = 1; i <= 2; i++) {
+	for (uint32_t i = 2; i <= 3; i++) {
 		assert_int_equal(policy_rule_at(&p, i, &got), OK);
 		assert_int_equal(got.match_n, 2);
 		assert_true(span_eq(got.match[0], SPAN_LIT("v.example")));
 		assert_true(span_eq(got.match[1], SPAN_LIT(".v.example")));
 	}
-	assert_int_equal(policy_rule_at(&p, 3, &got), OK);
+	assert_int_equal(policy_rule_at(&p, 4, &got), OK);
 	assert_true(span_eq(got.name, SPAN_LIT("default")));
-	assert_int_equal(policy_rule_at(&p, 4, &got), E_CORRUPT);
+	assert_int_equal(policy_rule_at(&p, 5, &got), E_CORRUPT);
 	free(mem);
 }
 

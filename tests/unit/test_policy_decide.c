@@ -295,6 +295,28 @@ static void routes_of_two_kinds(void **state)
 	assert_true(endpoint_eq(policy_way(&r, &mx4), &v6));
 }
 
+/* To a host of which nobody knows where it is: not on the client's own way instead,
+ * however good that is, and never for ever. */
+static void a_route_that_is_not_known(void **state)
+{
+	bool offers;
+	struct channel c = channel_of(TLS_GOOD, &offers);
+
+	(void)state;
+	for (enum on_fail f = ON_FAIL_AUTO; f <= ON_FAIL_DEFER; f++) {
+		struct policy_rule r = rule_of(LEVEL_VERIFY);
+		struct verdict v;
+
+		r.has_route = true;
+		r.route_name = SPAN_LIT("mx.example");
+		r.route_port = 25;
+		r.on_fail = f;
+		v = policy_decide(&r, &c, false, SPAN_LIT("p.example"), &mx);
+		assert_int_equal(v.decision, DECISION_REFUSE);
+		assert_false(v.permanent);
+	}
+}
+
 static void damaged_names(void **state)
 {
 	struct policy_rule r = rule_of(LEVEL_VERIFY);
@@ -324,6 +346,7 @@ int main(void)
 		cmocka_unit_test(by_sni),
 		cmocka_unit_test(routes),
 		cmocka_unit_test(routes_of_two_kinds),
+		cmocka_unit_test(a_route_that_is_not_known),
 		cmocka_unit_test(damaged_names),
 	};
 

@@ -11,6 +11,8 @@
  *	relay_inbound.c    the log of sessions whose client is outside
  *	relay_identity.c   who the box is to them
  *	relay_probe.c      what a server has, and what is on the way to it
+ *	relay_names.c      where the hosts of routes are
+ *	relay_borrow.c     connections for those two
  *	relay_peers.c      other boxes
  */
 #include <fcntl.h>
@@ -143,7 +145,7 @@ static void on_wire(struct watch *w, uint32_t events)
 	(void)events;
 	while ((r = ipc_recv(w->fd, ROLE_WIRE, ROLE_RELAY, &m)) == OK ||
 	       r == E_FULL) {
-		if (!relay_probe_message(&m))
+		if (!relay_probe_message(&m) && !relay_names_message(&m))
 			relay_conn_message(&m);
 		while (m.fd_n > 0)
 			close(m.fd[--m.fd_n]);
@@ -223,6 +225,7 @@ static void start(char **argv)
 
 	R.wire.fd = R.confd.fd = R.keys.fd = R.witness.fd = -1;
 	relay_probe_init();
+	relay_names_init();
 	R.now = R.ticked = now_ms();
 	program_start(&R.prog, ROLE_RELAY, argv);
 	if (tls_self_test(&why) != OK)
@@ -245,7 +248,8 @@ int main(int argc, char **argv)
 	(void)argc;
 	start(argv);
 	for (;;) {
-		bool awake = R.conns || relay_probe_busy();
+		bool awake = R.conns || relay_probe_busy() ||
+			     relay_names_busy();
 
 		program_turn(&R.prog, relay_identity_busy() ? 0
 				      : awake		    ? RELAY_TICK_MS
@@ -253,6 +257,7 @@ int main(int argc, char **argv)
 		R.now = now_ms();
 		relay_identity_turn();
 		relay_probe_turn();
+		relay_names_turn();
 		relay_conn_turn();
 	}
 }

@@ -54,6 +54,24 @@ struct conn {
 	struct conn *next, *prev, *next_dirty, *by_flow;
 };
 
+/* A connection from the address of a server inside: relay_borrow.c. */
+struct borrow {
+	struct watch net;     /* its stream, while it is up */
+	struct endpoint from; /* whose address it is */
+	uint64_t turn;	      /* wire has not said which flow it is; else 0 */
+	uint32_t flow;	      /* that is dialled or up; 0: none */
+	bool up;
+};
+
+enum borrow_news {
+	BORROW_OTHERS, /* the message is about something else */
+	BORROW_OLD,    /* it is, and nothing follows of it */
+	BORROW_WHOSE,  /* from is known, and the server is asked */
+	BORROW_NOBODY, /* there is none: m->error */
+	BORROW_FAILED, /* it could not be connected: m->error */
+	BORROW_UP,     /* net is watched */
+};
+
 struct relay {
 	struct program prog;
 	struct watch wire, confd, keys, witness;
@@ -115,6 +133,8 @@ struct conn *relay_conn_find(uint32_t flow); /* NULL: there is none */
 void relay_conn_time(struct conn *c);
 /* Something may have changed for the session: do what there is to do. */
 void relay_conn_run(struct conn *c);
+/* Who waits to know where a host is asks again. */
+void relay_conn_routes(void);
 void relay_conn_set_policy(const struct relay_snapshot *s);
 void relay_conn_set_identity(struct tls_identity *id);
 /* End of a loop turn: deadlines, statistics, what is dead is freed. */
@@ -141,6 +161,27 @@ void relay_logon_end(struct conn *c);
 void relay_logon_reply(const struct ipc_msg *m);
 /* keys is gone, and all that it was asked. */
 void relay_logon_lost(void);
+
+/* relay_borrow.c. b->net.fd is -1 before the first time. _dial: from, if it has an
+ * address, or anybody; false: wire is not there. _message: what wire says; a
+ * descriptor that is kept is taken out of m. _hang_up: also while it is dialled;
+ * orderly: all was said, else the server sees a reset. */
+bool relay_borrow_dial(struct borrow *b, const struct endpoint *from,
+		       const struct endpoint *to);
+enum borrow_news relay_borrow_message(struct borrow *b, struct ipc_msg *m,
+				      void (*ready)(struct watch *, uint32_t));
+void relay_borrow_hang_up(struct borrow *b, bool orderly);
+uint64_t relay_random(void); /* another one each time, and nobody knows which */
+
+/* relay_names.c. _answer: on SESSION_ROUTE; false: it has to wait, and is woken by
+ * relay_conn_routes. _unreached: nobody answered there. _message, _busy and _turn: as
+ * those of a probe. */
+void relay_names_init(void);
+bool relay_names_answer(struct conn *c);
+void relay_names_unreached(const struct endpoint *server);
+bool relay_names_message(struct ipc_msg *m);
+bool relay_names_busy(void);
+void relay_names_turn(void);
 
 /* relay_probe.c: one probe for console. attach: its descriptor, which is taken out of
  * m. message: wire said something; true: it was about the probe. turn: deadlines, at

@@ -458,6 +458,9 @@ void relay_conn_run(struct conn *c)
 				again = true;
 			}
 			break;
+		case SESSION_ROUTE:
+			again = relay_names_answer(c) || again;
+			break;
 		case SESSION_AUTH: again = relay_logon_ask(c) || again; break;
 		case SESSION_CLOSE:
 			if (farewell(c))
@@ -621,6 +624,7 @@ static void dialed(struct conn *c, struct ipc_msg *m)
 		m->fd_n = 0;
 		session_dialed(c->session);
 	} else {
+		relay_names_unreached(&c->dialed);
 		session_dial_failed(c->session);
 	}
 }
@@ -649,6 +653,13 @@ void relay_conn_message(struct ipc_msg *m)
 		session_gone(c->session, m->side);
 	}
 	relay_conn_run(c);
+}
+
+void relay_conn_routes(void)
+{
+	for (struct conn *c = R.conns; c; c = c->next)
+		if (!c->dead && session_wish(c->session) == SESSION_ROUTE)
+			relay_conn_run(c);
 }
 
 void relay_conn_set_policy(const struct relay_snapshot *s)

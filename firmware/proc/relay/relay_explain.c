@@ -208,6 +208,12 @@ static void rule(struct text *t, const struct policy_rule *r)
 		text_str(t, r->logon.legacy ? " legacy" : "");
 	}
 	text_str(t, r->has_route ? " route" : "");
+	if (r->route_name.n > 0) {
+		text_str(t, " ");
+		text_span(t, r->route_name);
+		text_str(t, " port ");
+		text_u64(t, r->route_port);
+	}
 	for (size_t i = 0; r->has_route && i < 2; i++) {
 		if (r->route[i].port == 0)
 			continue;

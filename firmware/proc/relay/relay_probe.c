@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "base/hash.h"
 #include "dns/dns_lookup.h"
 #include "probe/probe_report.h"
 #include "probe/probe_talk.h"
@@ -27,12 +26,10 @@ enum {
 static struct {
 	struct watch console;
 	bool busy;
-	uint32_t flow;	   /* that is dialed or up; 0: none */
-	bool asked, up;	   /* asked: wire has not said which flow it is */
-	uint64_t until_ms; /* dial and lookup */
-	struct endpoint borrow, from; /* what was asked for; whose it is */
+	uint64_t until_ms;	/* dial and lookup */
+	struct endpoint borrow; /* the address that was asked for */
 	struct endpoint server, resolver;
-	struct endpoint dialed; /* server or resolver */
+	struct endpoint named; /* the resolver that somebody has named */
 	char domain[DOMAIN_MAX + 1], host[DOMAIN_MAX + 1];
 	unsigned level; /* that has to hold, from 1; 0: none */
 	bool looking;
@@ -41,18 +38,10 @@ static struct {
 	struct probe_facts facts;
 	struct tls_engine *tls;
 	bool shaken; /* tls is up */
-	struct watch net;
-	uint64_t turns; /* for what has to be random */
+	struct borrow net;
 	struct text text;
 	char text_mem[TEXT_MAX];
 } P;
-
-static uint64_t random_octets(void)
-{
-	const uint64_t of[] = { ++P.turns, R.now };
-
-	return siphash(R.key, (struct span){ (const uint8_t *)of, sizeof(of) });
-}
 
 static struct span name_of(const char *s)
 {
@@ -90,22 +79,10 @@ static void answer(int error)
 /* orderly: all was said; else the server sees a reset. */
 static void hang_up(bool orderly)
 {
-	struct ipc_msg m = { .type = IPC_FLOW_FINISH,
-			     .flow = P.flow,
-			     .side = SERVER };
-	int fd = P.net.fd;
-
-	if (P.up) {
-		if (orderly && R.wire.fd >= 0 &&
-		    ipc_send(R.wire.fd, ROLE_RELAY, ROLE_WIRE, &m) != OK)
-			program_log(&R.prog, SEV_WARNING, "event=wire-deaf");
-		loop_del(&R.prog.loop, &P.net);
-		close(fd);
-	}
+	relay_borrow_hang_up(&P.net, orderly);
 	tls_engine_free(P.tls);
 	P.tls = NULL;
-	P.shaken = P.up = P.asked = false;
-	P.flow = 0;
+	P.shaken = false;
 }
 
 static void finish(int error)
@@ -123,15 +100,8 @@ static void fail(const char *why)
 
 static void dial(const struct endpoint *to)
 {
-	struct ipc_msg m = { .type = IPC_PROBE_DIAL,
-			     .client = P.borrow,
-			     .server = *to };
-
 	P.until_ms = R.now + DIAL_MS;
-	P.dialed = *to;
-	P.asked = true;
-	if (R.wire.fd < 0 ||
-	    ipc_send(R.wire.fd, ROLE_RELAY, ROLE_WIRE, &m) != OK)
+	if (!relay_borrow_dial(&P.net, &P.borrow, to))
 		fail("wire is not there at the moment; try again\n");
 }
 
@@ -325,7 +295,7 @@ static bool flush(void)
 	struct span s;
 
 	for (prepare(); (s = out()).n > 0; prepare()) {
-		ssize_t n = send(P.net.fd, s.p, s.n,
+		ssize_t n = send(P.net.net.fd, s.p, s.n,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
@@ -345,7 +315,7 @@ static void run(void)
 	ssize_t n;
 
 	while (!eof) {
-		n = recv(P.net.fd, b, sizeof(b), MSG_DONTWAIT);
+		n = recv(P.net.net.fd, b, sizeof(b), MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
@@ -356,7 +326,8 @@ static void run(void)
 		else if (!eof)
 			take((struct span){ b, (size_t)n });
 	}
-	loop_mod(&R.prog.loop, &P.net, flush() ? EPOLLIN : EPOLLIN | EPOLLOUT);
+	loop_mod(&R.prog.loop, &P.net.net,
+		 flush() ? EPOLLIN : EPOLLIN | EPOLLOUT);
 	if (P.looking)
 		lookup_turn(eof);
 	else if (probe_talk_wish(&P.talk) == PROBE_CLOSE &&
@@ -380,13 +351,12 @@ static void connected(void)
 	char name[64];
 	struct text t;
 
-	P.up = true;
 	P.until_ms = R.now + LOOKUP_MS;
 	for (size_t i = 0; i < 4; i++)
-		random[i] = random_octets();
+		random[i] = relay_random();
 	text_init(&t, name, sizeof(name));
-	text_str(&t, ip_is_v4(P.from.ip) ? "[" : "[IPv6:");
-	text_ip(&t, P.from.ip);
+	text_str(&t, ip_is_v4(P.net.from.ip) ? "[" : "[IPv6:");
+	text_ip(&t, P.net.from.ip);
 	text_str(&t, "]");
 	if (!P.looking)
 		probe_talk_init(&P.talk, probe_next(&P.facts), &P.facts,
@@ -406,22 +376,17 @@ static void put_server(void)
 	put(P.host[0] ? ", " : "");
 	put(P.host);
 	put("; as if from ");
-	text_ip(&P.text, P.from.ip);
+	text_ip(&P.text, P.net.from.ip);
 	put("\n");
 }
 
-static void whose(const struct ipc_msg *m)
+static void nobody(int error)
 {
-	P.asked = false;
-	P.flow = m->flow;
-	P.from = m->client;
-	if (m->error == E_PEER_GONE)
+	if (error == E_PEER_GONE)
 		fail("no server that has sent mail through the box has such an "
 		     "address, or the other kind of address (IPv4, IPv6)\n");
-	else if (m->error != OK)
+	else
 		fail("no connection is free there at the moment\n");
-	else if (!P.looking && P.facts.tried == 0)
-		put_server();
 }
 
 static void not_connected(int error)
@@ -429,7 +394,6 @@ static void not_connected(int error)
 	const char *why = error == E_PEER_GONE ? " refuses the connection"
 					       : " does not answer";
 
-	P.flow = 0;
 	if (P.looking) {
 		lookup_failed(why);
 		return;
@@ -445,22 +409,18 @@ static void not_connected(int error)
 
 bool relay_probe_message(struct ipc_msg *m)
 {
-	if (m->type == IPC_PROBE_FLOW) {
-		if (P.busy && P.asked && endpoint_eq(&m->server, &P.dialed))
-			whose(m);
-		return true;
+	switch (relay_borrow_message(&P.net, m, on_net)) {
+	case BORROW_OTHERS: return false;
+	case BORROW_OLD: break;
+	case BORROW_WHOSE:
+		if (!P.looking && P.facts.tried == 0)
+			put_server();
+		break;
+	case BORROW_NOBODY: nobody(m->error); break;
+	case BORROW_FAILED: not_connected(m->error); break;
+	case BORROW_UP: connected(); break;
 	}
-	if (!P.busy || P.flow == 0 || m->flow != P.flow)
-		return false;
-	if (m->type == IPC_FLOW_DIAL_FAILED) {
-		not_connected(m->error);
-	} else if (m->type == IPC_FLOW_DIALED && m->fd_n == 1 && !P.up &&
-		   loop_add(&R.prog.loop, &P.net, m->fd[0], EPOLLIN, on_net) ==
-			   OK) {
-		m->fd_n = 0;
-		connected();
-	}
-	return true; /* GONE: the stream ends as well */
+	return true;
 }
 
 /* --- what console asks ------------------------------------------------------------ */
@@ -478,7 +438,10 @@ static void begin(const struct ipc_msg *m)
 	P.level = (unsigned)m->number;
 	P.domain[0] = P.host[0] = '\0';
 	if (memcmp(m->via.ip, none, 16) != 0)
-		P.resolver = m->via;
+		P.named = m->via;
+	P.resolver = R.snapshot[R.current].policy.settings.resolver;
+	if (memcmp(P.named.ip, none, 16) != 0)
+		P.resolver = P.named;
 	P.resolver.port = DNS_PORT;
 	P.looking = memcmp(m->server.ip, none, 16) == 0;
 	if (!R.have_policy || m->number > LEVELS ||
@@ -488,10 +451,10 @@ static void begin(const struct ipc_msg *m)
 		dial(&P.server);
 	else if (memcmp(P.resolver.ip, none, 16) == 0)
 		fail("which resolver? probe NAME resolver ADDRESS; it is "
-		     "remembered\n");
+		     "remembered. Or configure one\n");
 	else if (dns_lookup_init(&P.lookup, name_of(P.domain),
 				 !ip_is_v4(P.resolver.ip),
-				 (uint16_t)random_octets()) != OK)
+				 (uint16_t)relay_random()) != OK)
 		fail("not a domain or host\n");
 	else
 		dial(&P.resolver);
@@ -521,7 +484,7 @@ static void on_console(struct watch *w, uint32_t events)
 
 void relay_probe_init(void)
 {
-	P.console.fd = P.net.fd = -1;
+	P.console.fd = P.net.net.fd = -1;
 }
 
 void relay_probe_attach(struct ipc_msg *m)
@@ -545,7 +508,7 @@ void relay_probe_turn(void)
 {
 	if (!P.busy)
 		return;
-	if (P.up && !P.looking) {
+	if (P.net.up && !P.looking) {
 		if (R.now >= probe_talk_deadline(&P.talk)) {
 			probe_talk_tick(&P.talk, R.now);
 			run();

@@ -99,6 +99,7 @@ void wire_probe_dial(struct relay_peer *r, const struct ipc_msg *m)
 	struct ipc_msg said = { .type = IPC_PROBE_FLOW,
 				.client = m->client,
 				.server = m->server,
+				.number = m->number,
 				.error = E_PEER_GONE };
 	const struct wire_seen *from = NULL;
 	struct flow *f = NULL;
