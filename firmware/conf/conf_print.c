@@ -79,6 +79,7 @@ void conf_print_rule(const struct policy_rule *r, struct text *out)
 	if (r->min_tls == 0x0304)
 		text_str(out, " min-tls 1.3");
 	logon(out, r);
+	text_str(out, r->learn ? " learn" : "");
 	if (r->on_fail != ON_FAIL_AUTO)
 		text_str(out, r->on_fail == ON_FAIL_REJECT ? " on-fail reject"
 							   : " on-fail defer");

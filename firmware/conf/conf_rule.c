@@ -263,6 +263,7 @@ static size_t take_attr(struct conf_parse *p, struct policy_rule *r,
 		c = take_choice(p, i, a);
 		r->on_fail = c == 1 ? ON_FAIL_DEFER : ON_FAIL_REJECT;
 		break;
+	case CONF_LEARN: r->learn = true; return i;
 	case CONF_ROUTE: return take_route(p, r, i);
 	case CONF_RULE_ATTRS: break;
 	}

@@ -296,6 +296,16 @@ const struct conf_attr conf_rule_attrs[CONF_RULE_ATTRS] = {
 			     .manual =
 				     "where in a sealed block its signature "
 				     "stands, otherwise `first`; as `framing`" },
+	[CONF_LEARN] = { .word = "learn",
+			 .levels = BIT(MAY) | BIT(ENCRYPT) | BIT(VERIFY),
+			 .unused = "only may, encrypt and verify use learn",
+			 .help = "remember what its servers have; with may, "
+				 "TLS is asked for from then on",
+			 .manual =
+				 "remember TLS versions and keys of its "
+				 "servers. With `may`: once mail for a domain "
+				 "has left in TLS, none leaves without: see "
+				 "What a partner had before" },
 	[CONF_ON_FAIL] = { .word = "on-fail",
 			   .value = "reject|defer",
 			   .levels = STRONG | SEALED,

@@ -123,6 +123,9 @@ static const struct row {
 			     F_FLOW | F_CLIENT | F_SERVER | F_ERROR | F_NUMBER,
 			     0 },
 	[IPC_EXPIRY] = { R(KEYS), R(BOSS), F_NUMBER, 0 },
+	[IPC_LEARNED] = { R(RELAY), R(CONFD), F_OCTETS, 0 },
+	[IPC_LEARNED_ALL] = { R(CONFD), R(RELAY), 0, 1 },
+	[IPC_FORGET] = { R(CONFD), R(RELAY), F_OCTETS, 0 },
 };
 
 const char *role_name(enum role r)

@@ -216,6 +216,15 @@ enum ipc_type {
 	IPC_PROBE_FLOW,
 	/* keys to boss: a certificate of ours ends soon (1), or none does. */
 	IPC_EXPIRY,
+	/* relay to confd: what domains were seen to have, as records of
+	 * policy/learned.h in octets. */
+	IPC_LEARNED,
+	/* confd to relay: the same, all that is known; 1 fd (sealed memfd).
+	 * Comes before the first snapshot. */
+	IPC_LEARNED_ALL,
+	/* confd to relay: nothing is known any more of the domain in octets, of
+	 * none if there are none. */
+	IPC_FORGET,
 	IPC_TYPES
 };
 
@@ -299,6 +308,13 @@ enum conf_op {
 	 * "inbound on" comes from it alone. In force and stored, by itself: not
 	 * while the candidate has other changes (E_PEER_ORDER). */
 	CONF_OP_PIN,
+	/* text: a name, or nothing for all; answer: what was learned */
+	CONF_OP_LEARNED,
+	/* the same: it is forgotten, in flash too */
+	CONF_OP_FORGET,
+	/* the same: what was learned becomes lines of the candidate, of level
+	 * encrypt at least or, with number 1, pin. answer: the lines */
+	CONF_OP_ACCEPT,
 	CONF_OPS
 };
 
@@ -325,7 +341,7 @@ struct ipc_msg {
 	struct print print[IPC_PRINTS_MAX]; /* PROTECT, EXPOSE */
 	uint32_t print_n;
 	enum conf_op op; /* CONF_ASK, KEY_ASK, KEY_RESULT */
-	/* LOGON, LOGON_REPLY, PROBE*; received: until ipc_forget or the next
+	/* LOGON, LOGON_REPLY, PROBE*, LEARNED, FORGET; received: until ipc_forget or the next
 	 * ipc_recv */
 	struct span octets;
 	int fd[IPC_FDS_MAX]; /* received: the caller's to close */

@@ -258,6 +258,7 @@ static int read_rule(const struct policy *p, uint64_t off,
 		.min_tls = get_le16(f + R_MIN_TLS),
 		.match_n = f[R_MATCH_N],
 		.pin_n = f[R_PIN_N],
+		.learn = (flags & RULE_LEARN) != 0,
 	};
 	take_route(&s, flags, r);
 	name = policy_take(&s, f[R_NAME_N] + 1u);

@@ -61,6 +61,9 @@ struct policy_rule {
 	const uint8_t *pin[POLICY_PINS_MAX]; /* 32 octets each */
 	size_t pin_n;
 	bool clock_unset; /* settings: dates are judged by a clock that is not set */
+	bool learn; /* what servers of the domain have is remembered: learned.h */
+	/* Not in the snapshot: learned_requires. At level may TLS is asked for. */
+	bool learned;
 	bool has_route;
 	/* Mail for the domain goes there instead: for clients with IPv4, and
 	 * with IPv6. Port 0: there is none of this kind, but of the other. */

@@ -79,12 +79,19 @@ static bool logon_can_be(const struct policy_rule *r, bool is_default)
 	       (r->level != LEVEL_NTLM_SEAL || l->mech == AUTH_NTLM);
 }
 
+/* With TLS that is not the rule's own, and keys that it does not name. */
+static bool learn_can_be(const struct policy_rule *r)
+{
+	return !r->learn || r->level == LEVEL_MAY ||
+	       r->level == LEVEL_ENCRYPT || r->level == LEVEL_VERIFY;
+}
+
 static bool can_be(const struct policy_rule *r, bool is_default)
 {
 	if (r->name.n == 0 || r->name.n > POLICY_DOMAIN_MAX + 1 ||
 	    r->match_n > POLICY_MATCH_MAX || r->pin_n > POLICY_PINS_MAX ||
 	    r->level >= LEVELS || r->on_fail > ON_FAIL_DEFER ||
-	    !logon_can_be(r, is_default))
+	    !logon_can_be(r, is_default) || !learn_can_be(r))
 		return false;
 	for (size_t i = 0; i < r->match_n; i++)
 		if (r->match[i].n == 0 || r->match[i].n > POLICY_DOMAIN_MAX + 1)
@@ -158,6 +165,7 @@ static void write_rule(uint8_t *p, const struct policy_rule *r)
 				: r->has_route ? RULE_ROUTE
 					       : 0) |
 			       (self ? RULE_MATCH_SELF : 0) |
+			       (r->learn ? RULE_LEARN : 0) |
 			       (r->logon.mech != AUTH_NONE ? RULE_LOGON : 0));
 	p[R_MATCH_N] = (uint8_t)r->match_n;
 	p[R_PIN_N] = (uint8_t)r->pin_n;

@@ -49,8 +49,8 @@ MUST_CHECK int policy_build_begin(struct policy_build *b, uint8_t *mem,
  * E_FULL: more than was announced. E_CONF: the name is there already, and
  * *first_line says where; or (*first_line 0) the rule cannot be: no name, a
  * number above its maximum, verify for the default without match, a pin level
- * without pins, a log-on that its level does not allow or ntlm-seal without, a
- * route by name below verify.
+ * without pins, a log-on or learn that its level does not allow, ntlm-seal without
+ * a log-on, a route by name below verify.
  */
 MUST_CHECK int policy_build_rule(struct policy_build *b,
 				 const struct policy_rule *rule,

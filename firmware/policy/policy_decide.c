@@ -6,8 +6,9 @@
  *	                                            or the pinned key
  *	              -> the log-on, and whether it is sealed
  *
- * The first thing that is missing is the answer. Nothing here is remembered:
- * one channel is judged afresh for every recipient.
+ * The first thing that is missing is the answer. Nothing here is remembered (what
+ * was learned comes with the rule): one channel is judged afresh for every
+ * recipient.
  */
 #include "policy/policy.h"
 
@@ -236,8 +237,10 @@ struct verdict policy_decide(const struct policy_rule *rule,
 			    rule->has_route ? "its mail has a route"
 					    : "its mail has no route");
 	switch (rule->level) {
-	case LEVEL_CLEAR:
-	case LEVEL_MAY: return pass();
+	case LEVEL_CLEAR: return pass();
+	case LEVEL_MAY:
+		return rule->learned ? tls(rule, ch, can_starttls, sni_used)
+				     : pass();
 	case LEVEL_NTLM_SEAL: return sealed(rule, ch, can_starttls);
 	case LEVEL_ENCRYPT:
 	case LEVEL_VERIFY:

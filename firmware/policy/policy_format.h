@@ -123,6 +123,7 @@ enum {
 	RULE_MATCH_SELF = 1 << 1,
 	RULE_LOGON = 1 << 2,
 	RULE_ROUTE_NAME = 1 << 3,
+	RULE_LEARN = 1 << 4,
 
 	/* its log-on */
 	L_MECH = 0,

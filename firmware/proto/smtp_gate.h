@@ -57,9 +57,10 @@ struct gate_event {
 	enum side side;
 	struct endpoint server; /* of the connection that it happened on */
 	enum tls_result result;
-	int error;			    /* enum err */
-	uint16_t code;			    /* SMTP reply code */
-	bool protected_;		    /* inside TLS, or sealed */
+	int error;	 /* enum err */
+	uint16_t code;	 /* SMTP reply code */
+	bool protected_; /* inside TLS, or sealed */
+	bool learned; /* RCPT_REFUSED: the rule asks for it since it was there */
 	uint64_t bytes;			    /* of the message */
 	char domain[POLICY_DOMAIN_MAX + 1]; /* rule's key, "" when not known */
 	char why[CHANNEL_WHY_MAX];

@@ -18,11 +18,15 @@
  * same output. The states, and what is sent when, are drawn in the .c file.
  */
 
+struct learned;
+
 struct gate_start {
 	struct endpoint client, server;
-	/* Memory of this peer (policy/peer_memory.h): */
+	/* Memory of this peer (policy/peer_memory.h), */
 	bool tls_failed_before; /* lately: do not offer TLS where may allows */
 	bool starttls_before;	/* it offered STARTTLS at some time */
+	/* And of domains; must stay. NULL: nothing is. */
+	const struct learned *learned;
 	uint32_t session; /* for "explain", in a refusal; 0: it has none */
 	uint64_t now_ms;
 };

@@ -12,6 +12,7 @@
  * A transaction that has begun on a channel keeps it: a recipient that needs
  * another gets 452 and the client brings it again.
  */
+#include "policy/learned.h"
 #include "proto/smtp_gate_state.h"
 
 struct code {
@@ -53,8 +54,9 @@ static void say_rule(const struct smtp_gate_out *g, struct text *t,
 		return;
 	}
 	text_str(t, domain);
-	text_str(t, " requires ");
-	text_str(t, level_name(rule->level));
+	text_str(t, rule->learned ? " had TLS before, which its policy learns"
+				  : " requires ");
+	text_str(t, rule->learned ? "" : level_name(rule->level));
 	if (rule->min_tls == 0x0304)
 		text_str(t, " with TLS 1.3");
 	text_str(t, ": ");
@@ -102,6 +104,7 @@ static void refuse(struct smtp_gate_out *g, const struct policy_rule *rule,
 	ev->server = *server;
 	ev->result = v->result;
 	ev->code = c.code;
+	ev->learned = rule->learned;
 	text_init(&t, ev->why, sizeof(ev->why));
 	text_str(&t, v->why ? v->why : "");
 	gate_answer(g, c.code, c.status, line);
@@ -297,6 +300,8 @@ bool gate_decide(struct smtp_gate_out *g)
 			ask_route(g);
 		return true;
 	}
+	rule.learned = g->start.learned &&
+		       learned_requires(g->start.learned, &rule, key);
 	v = policy_decide(&rule, &g->ch, can_tls, used, &g->start.server);
 	/* Replies before this one must be known, or answers change places. */
 	if (g->expect_n > 0 && (v.decision != DECISION_PASS ||

@@ -52,6 +52,16 @@ static void no_starttls(struct smtp_gate_out *g, const char *why)
 	}
 }
 
+/* Can one recipient need another channel than the next? */
+static bool domains_differ(const struct smtp_gate_out *g)
+{
+	struct policy_rule r;
+
+	return g->policy->rules_n > 0 ||
+	       (policy_rule_at(g->policy, g->policy->rules_n, &r) == OK &&
+		r.learn);
+}
+
 /* EHLO was answered with what the client may know. */
 static void show_caps(struct smtp_gate_out *g)
 {
@@ -60,8 +70,8 @@ static void show_caps(struct smtp_gate_out *g)
 	g->shown = g->caps & EHLO_SHOWN;
 	/* RFC 9422: who knows it does not mix domains in one transaction. */
 	e = smtp_ehlo_write(&g->out_c, smtp_reply_raw(&g->reply),
-			    g->policy->rules_n > 0 ? "LIMITS RCPTDOMAINMAX=1"
-						   : NULL);
+			    domains_differ(g) ? "LIMITS RCPTDOMAINMAX=1"
+					      : NULL);
 	if (e != OK)
 		gate_broken(g, SERVER, E_PEER_LONG, "capability list");
 }

@@ -162,6 +162,14 @@ int store_clock_save(struct store *s, uint64_t unix_s, struct text *say)
 		    unix_s, &number, say);
 }
 
+int store_learned_save(struct store *s, struct span learned, uint64_t now_s,
+		       struct text *say)
+{
+	uint32_t number;
+
+	return save(s, STORE_LEARNED, 1, learned, "", now_s, &number, say);
+}
+
 /* --- loading ----------------------------------------------------------------- */
 
 /* What is used now must be there after a cut, even if the program that wrote it
@@ -263,6 +271,12 @@ int store_clock_load(struct store *s, uint64_t *unix_s, struct text *say)
 		r = E_CORRUPT;
 	free(b);
 	return r;
+}
+
+int store_learned_load(struct store *s, char **learned, size_t *n,
+		       struct store_info *info, struct text *say)
+{
+	return load(s, STORE_LEARNED, learned, n, info, say);
 }
 
 int store_load_number(struct store *s, uint32_t number, char **text, size_t *n,

@@ -27,6 +27,7 @@
  *	kept.00000001	  empty: some file of kind 1 has been acknowledged
  *	keys.00000007	  private keys with their certificates; one
  *	clock.00000002	  a time before which it cannot be; one
+ *	learned.00000009  what domains were seen to have; one
  *
  * File: header (magic, kind, schema, number, time, length), comment, body and
  * tag. Comment and body are sealed with AES-256-GCM under a key made from the
@@ -64,6 +65,7 @@ enum store_kind {
 	STORE_KEPT,
 	STORE_KEYS,
 	STORE_CLOCK,
+	STORE_LEARNED,
 	STORE_KINDS
 };
 
@@ -204,6 +206,14 @@ MUST_CHECK int store_clock_save(struct store *s, uint64_t unix_s,
 				struct text *say);
 MUST_CHECK int store_clock_load(struct store *s, uint64_t *unix_s,
 				struct text *say);
+
+/* What domains were seen to have (policy/learned.h), octets for their owner alone to
+ * understand: as store_save and store_load; but no older configuration is removed
+ * to make room for it. */
+MUST_CHECK int store_learned_save(struct store *s, struct span learned,
+				  uint64_t now_s, struct text *say);
+MUST_CHECK int store_learned_load(struct store *s, char **learned, size_t *n,
+				  struct store_info *info, struct text *say);
 
 /* A key for another purpose, made from that of the store: who has it learns
  * nothing about the store's. E_IO: the store is not open; E_FULL: no memory. */

@@ -282,7 +282,8 @@ int bag_add(struct store *s, enum store_kind k, struct store_info *info,
 			r = E_IO;
 		else if (r != OK)
 			bag_undo(s, k, info->number, say);
-		if (r == E_FULL && missing > 0) {
+		/* What was learned is worth no older configuration. */
+		if (r == E_FULL && missing > 0 && k != STORE_LEARNED) {
 			r = make_room(s, missing, say);
 			if (r == OK)
 				r = E_AGAIN;

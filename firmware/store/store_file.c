@@ -24,10 +24,11 @@ static const char why_worn[] =
 	"what is read back is not what was written: the flash is worn";
 
 static const char *const prefix[STORE_KINDS] = {
-	[STORE_CONF] = "cfg.",	     [STORE_RESCUE] = "rescue.",
-	[STORE_SECRET] = "secret.",  [STORE_RESET] = "reset.",
-	[STORE_PASSWORD] = "admin.", [STORE_KEPT] = "kept.",
-	[STORE_KEYS] = "keys.",	     [STORE_CLOCK] = "clock.",
+	[STORE_CONF] = "cfg.",	      [STORE_RESCUE] = "rescue.",
+	[STORE_SECRET] = "secret.",   [STORE_RESET] = "reset.",
+	[STORE_PASSWORD] = "admin.",  [STORE_KEPT] = "kept.",
+	[STORE_KEYS] = "keys.",	      [STORE_CLOCK] = "clock.",
+	[STORE_LEARNED] = "learned.",
 };
 
 /* --- names ------------------------------------------------------------------- */

@@ -52,6 +52,8 @@ static int erase(struct store *s, struct text *say)
 	if (r == OK)
 		r = empty(s, STORE_CLOCK, 0, say);
 	if (r == OK)
+		r = empty(s, STORE_LEARNED, 0, say);
+	if (r == OK)
 		r = empty(s, STORE_PASSWORD, 0, say);
 	if (r == OK)
 		r = empty(s, STORE_KEPT, 0, say);
@@ -89,9 +91,9 @@ static int finish_reset(struct store *s, struct text *say)
 /* Can anything here need the secret? */
 static int holds_sealed(struct store *s, bool *any, struct text *say)
 {
-	static const enum store_kind kind[] = { STORE_CONF, STORE_RESCUE,
+	static const enum store_kind kind[] = { STORE_CONF,	STORE_RESCUE,
 						STORE_PASSWORD, STORE_KEYS,
-						STORE_CLOCK };
+						STORE_CLOCK,	STORE_LEARNED };
 	struct bag_numbers l;
 	int r = OK;
 

@@ -680,6 +680,33 @@ def test_peer_pin_shows_what_is_to_be_compared(box):
     assert box.confd.asked[-1] == ("PIN", 0, f"a.example sha256:{key}")
 
 
+def test_lines_of_what_was_learned_are_asked_about(box):
+    box.confd.answers["ACCEPT"] = 0, "domain a.example encrypt\n"
+    t = box.login()
+    for words, asks in ("accept a.example", ("ACCEPT", 0, "a.example")), \
+            ("accept all pin", ("ACCEPT", 1, "")):
+        t.type(f"learned {words}\r")
+        t.until("Lines for the candidate. yes or no? ")
+        t.type("no\r")
+        t.until("nothing was done")
+        t.prompt()
+        assert asks not in box.confd.asked
+        t.type(f"learned {words}\ryes\r")
+        t.until("domain a.example encrypt")
+        t.prompt()
+        assert box.confd.asked[-1] == asks
+    t.type("clear learned all\r")
+    t.until("All of it will be forgotten. yes or no? ")
+    t.type("yes\r")
+    t.prompt()
+    assert box.confd.asked[-1] == ("FORGET", 0, "")
+    t.type("clear learned a.example\r")
+    t.prompt()
+    assert box.confd.asked[-1] == ("FORGET", 0, "a.example")
+    t.command("show learned a.example")
+    assert box.confd.asked[-1] == ("LEARNED", 0, "a.example")
+
+
 # --- all of it ------------------------------------------------------------------------
 def all_commands(box, mode):
     with door(box) as s:
@@ -788,7 +815,9 @@ def test_every_command_of_the_table_at_a_terminal(box, mode):
             line += {"password": f"\r{PASSWORD}\r{PASSWORD}\r{PASSWORD}",
                      }.get(command, "\rx\r.")
         if command in ("factory-reset", "crypto key delete KEY", "reload",
-                       "peer pin NAME FINGERPRINT"):
+                       "peer pin NAME FINGERPRINT",
+                       "clear learned all") or \
+                command.startswith("learned accept "):
             line += "\ryes"
         now = CONFIG if command.startswith("configure") else \
             VIEW if command == "disable" else prompt

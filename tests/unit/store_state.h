@@ -53,7 +53,7 @@ static inline int id_of(const char *text, size_t n)
 struct state {
 	int conf, rescue, password; /* 0: none; negative: an error */
 	unsigned older;		    /* how many more can be loaded by number */
-	int keys;
+	int keys, learned;
 };
 
 static inline int open_store(struct store *s, struct flash *f, bool own)
@@ -103,6 +103,8 @@ static inline struct state look(struct store *s, bool with_history)
 	st.password = take(r, text, n);
 	r = store_keys_load(s, &text, &n, &info, listen());
 	st.keys = take(r, text, n);
+	r = store_learned_load(s, &text, &n, &info, listen());
+	st.learned = take(r, text, n);
 	if (with_history)
 		st.older = history(s);
 	return st;

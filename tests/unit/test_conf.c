@@ -321,9 +321,13 @@ static const struct {
 	  "line 1, column 34: one of: reject defer\n" },
 	{ "domain a.example encrypt min-tls 1.1",
 	  "line 1, column 34: \"1.1\": one of: 1.2 1.3\n" },
+	{ "domain a.example clear learn",
+	  "line 1, column 24: \"learn\": only may, encrypt and verify use learn\n" },
+	{ "domain a.example may learn learn",
+	  "line 1, column 28: \"learn\": twice in one line\n" },
 	{ "domain a.example encrypt strong",
 	  "line 1, column 26: \"strong\": unknown attribute; one of: match "
-	  "min-tls auth account min-bits legacy framing signature on-fail "
+	  "min-tls auth account min-bits legacy framing signature learn on-fail "
 	  "route\n" },
 	{ "domain a.example encrypt min-tls 1.3 min-tls 1.2",
 	  "line 1, column 38: \"min-tls\": twice in one line\n" },

@@ -144,7 +144,8 @@ static void put_attribute(enum conf_rule_attr a)
 		put_words("N");
 		put_number(any(accounts));
 		break;
-	case CONF_LEGACY: break;
+	case CONF_LEGACY:
+	case CONF_LEARN: break;
 	}
 }
 

@@ -220,6 +220,8 @@ static size_t open_ended(enum ipc_type t)
 	switch ((int)t) {
 	case IPC_LOGON:
 	case IPC_LOGON_REPLY:
+	case IPC_LEARNED:
+	case IPC_FORGET:
 	case IPC_PROBE:
 	case IPC_PROBED: return example(t, 0).octets.n;
 	default: return 0;

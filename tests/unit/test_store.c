@@ -31,7 +31,8 @@ struct plan {
 static bool is(const struct state *a, const struct state *b)
 {
 	return a->conf == b->conf && a->rescue == b->rescue &&
-	       a->password == b->password && a->keys == b->keys;
+	       a->password == b->password && a->keys == b->keys &&
+	       a->learned == b->learned;
 }
 
 static void check(const struct plan *p, const struct state *st, bool done)
@@ -40,6 +41,7 @@ static void check(const struct plan *p, const struct state *st, bool done)
 	bool part = p->parts && (st->conf == p->old.conf || st->conf == 0) &&
 		    (st->rescue == p->old.rescue || st->rescue == 0) &&
 		    (st->keys == p->old.keys || st->keys == 0) &&
+		    (st->learned == p->old.learned || st->learned == 0) &&
 		    (st->password == p->old.password || st->conf == 0);
 	bool fine = is(st, &p->new_) || (!done && (is(st, &p->old) || part));
 
@@ -173,6 +175,11 @@ static int keys_2(struct store *s)
 	return store_keys_save(s, body(2), 1, listen());
 }
 
+static int learned_2(struct store *s)
+{
+	return store_learned_save(s, body(2), 1, listen());
+}
+
 static int reset(struct store *s)
 {
 	return store_erase_all(s, listen());
@@ -202,6 +209,15 @@ static void put_keys(struct flash *f, unsigned id)
 
 	assert_int_equal(open_store(&s, f, false), OK);
 	assert_int_equal(store_keys_save(&s, body(id), 1, NULL), OK);
+	store_close(&s);
+}
+
+static void put_learned(struct flash *f, unsigned id)
+{
+	struct store s;
+
+	assert_int_equal(open_store(&s, f, false), OK);
+	assert_int_equal(store_learned_save(&s, body(id), 1, NULL), OK);
 	store_close(&s);
 }
 
@@ -280,6 +296,24 @@ static void a_cut_in_the_keys_leaves_the_old_or_the_new(void **state)
 		       &F);
 }
 
+static void a_cut_in_what_was_learned_leaves_the_old_or_the_new(void **state)
+{
+	(void)state;
+	flash_init(&F, 11);
+	save_all(&F, false, 7, 7);
+	cut_everywhere(&(struct plan){ "first learned", learned_2,
+				       .old = { .conf = 7 },
+				       .new_ = { .conf = 7, .learned = 2 },
+				       .two = true },
+		       &F);
+	put_learned(&F, 1);
+	cut_everywhere(&(struct plan){ "learned", learned_2,
+				       .old = { .conf = 7, .learned = 1 },
+				       .new_ = { .conf = 7, .learned = 2 },
+				       .two = true },
+		       &F);
+}
+
 static void a_cut_in_a_factory_reset_leaves_all_or_nothing(void **state)
 {
 	for (int own = 0; own < 2; own++) {
@@ -318,7 +352,7 @@ static void a_cut_while_room_is_made_leaves_the_old_or_the_new(void **state)
 
 static void a_reset_of_a_full_flash_keeps_the_newest_to_the_last(void **state)
 {
-	struct plan p = { "full reset", reset, .old = { 1, 2, 3, 0, 4 },
+	struct plan p = { "full reset", reset, .old = { 1, 2, 3, 0, 4, 5 },
 			  .two = true, .parts = true };
 
 	(void)state;
@@ -327,6 +361,7 @@ static void a_reset_of_a_full_flash_keeps_the_newest_to_the_last(void **state)
 	put_rescue(&F, false, 2);
 	put_password(&F, 3);
 	put_keys(&F, 4);
+	put_learned(&F, 5);
 	F.capacity = flash_used(&F);
 	cut_everywhere(&p, &F);
 }
@@ -344,6 +379,8 @@ static struct state after(const struct state *old, unsigned what, unsigned id)
 		st.password = (int)id;
 	else if (what == 6)
 		st.keys = (int)id;
+	else if (what == 7)
+		st.learned = (int)id;
 	else
 		st = (struct state){ 0 };
 	return st;
@@ -359,12 +396,14 @@ static int do_one(struct store *s, unsigned what, unsigned id)
 		return store_password_save(s, body(id), id, listen());
 	if (what == 6)
 		return store_keys_save(s, body(id), id, listen());
+	if (what == 7)
+		return store_learned_save(s, body(id), id, listen());
 	return reset(s);
 }
 
 static void step(struct state *now, unsigned id)
 {
-	unsigned what = flash_random(&F) % 8;
+	unsigned what = flash_random(&F) % 9;
 	struct state want = after(now, what, id), st;
 	struct store s;
 	int r;
@@ -423,6 +462,8 @@ int main(void)
 			a_cut_in_the_rescue_save_leaves_the_old_or_the_new),
 		cmocka_unit_test(a_cut_in_a_password_leaves_the_old_or_the_new),
 		cmocka_unit_test(a_cut_in_the_keys_leaves_the_old_or_the_new),
+		cmocka_unit_test(
+			a_cut_in_what_was_learned_leaves_the_old_or_the_new),
 		cmocka_unit_test(
 			a_cut_in_a_factory_reset_leaves_all_or_nothing),
 		cmocka_unit_test(

@@ -143,6 +143,28 @@ static void nothing_to_give_up_is_an_error_with_its_size(void **state)
 	store_close(&s);
 }
 
+static void what_was_learned_pushes_no_configuration_out(void **state)
+{
+	struct store_info info;
+	struct store s;
+	struct state st;
+	char *text;
+	size_t n;
+
+	(void)state;
+	flash_init(&F, 24);
+	save_all(&F, false, 1, 5);
+	F.capacity = flash_used(&F) + 10;
+	assert_int_equal(open_store(&s, &F, false), OK);
+	assert_int_equal(store_learned_save(&s, body(9), 1, listen()), E_FULL);
+	assert_non_null(strstr(said(), "cannot be stored"));
+	st = look(&s, true);
+	assert_int_equal(st.conf, 5);
+	assert_int_equal(st.older, 4);
+	assert_int_equal(store_learned_load(&s, &text, &n, &info, listen()), 0);
+	store_close(&s);
+}
+
 static void what_is_read_back_wrong_was_never_stored(void **state)
 {
 	struct store s;
@@ -303,6 +325,7 @@ int main(void)
 		cmocka_unit_test(full_or_worn_at_any_operation_keeps_what_was),
 		cmocka_unit_test(a_full_flash_gives_up_what_is_oldest),
 		cmocka_unit_test(nothing_to_give_up_is_an_error_with_its_size),
+		cmocka_unit_test(what_was_learned_pushes_no_configuration_out),
 		cmocka_unit_test(what_is_read_back_wrong_was_never_stored),
 		cmocka_unit_test(
 			any_altered_octet_and_any_cut_leaves_the_one_before),

@@ -151,7 +151,9 @@ static void on_peer(struct watch *w, uint32_t events)
 	while (w->fd >= 0 &&
 	       ((r = ipc_recv(w->fd, p->role, ROLE_CONFD, &m)) == OK ||
 		r == E_FULL)) {
-		if (m.type == IPC_KEY_RESULT)
+		if (m.type == IPC_LEARNED)
+			confd_on_learned(p, &m);
+		else if (m.type == IPC_KEY_RESULT)
 			confd_on_key_result(&m, r);
 		else
 			confd_on_ack(p, &m);
@@ -311,6 +313,7 @@ int main(int argc, char **argv)
 		program_log(&C.prog, SEV_NOTICE, "event=no-builtin-ca-list");
 	confd_keys_start();
 	confd_clock_start();
+	confd_learn_start();
 	for (uint32_t i = 0; i < C.prog.given_n; i++)
 		if (C.prog.given[i].type == IPC_CLOCK)
 			confd_on_clock(&C.prog.given[i], false);
@@ -324,5 +327,6 @@ int main(int argc, char **argv)
 		confd_trial_tick(now_ms());
 		confd_clock_tick();
 		confd_keys_tick(now_ms());
+		confd_learn_tick(now_ms());
 	}
 }

@@ -21,6 +21,7 @@
  *	     confd_secret.c     passwords: sealed in every text, open for keys
  *	     confd_keys.c       private keys, which are in no configuration
  *	     confd_clock.c      what time it cannot be
+ *	     confd_learn.c      what domains were seen to have
  *	     confd_box.c        what console and boss get to know
  *	  -> confd.c            who is there, what they say
  */
@@ -224,6 +225,10 @@ MUST_CHECK int confd_store_keys_save(struct span keys);
 /* E_AGAIN: none is stored. */
 MUST_CHECK int confd_store_clock_load(uint64_t *unix_s);
 MUST_CHECK int confd_store_clock_save(uint64_t unix_s);
+/* What was learned, as confd_learn.c has it; the caller frees it. E_AGAIN: nothing
+ * is stored. */
+MUST_CHECK int confd_store_learned_load(char **learned, size_t *n);
+MUST_CHECK int confd_store_learned_save(struct span learned);
 /* The key that passwords of accounts are sealed with. E_IO: there is none. */
 MUST_CHECK int confd_store_account_key(uint8_t key[SEAL_SECRET]);
 
@@ -263,6 +268,22 @@ void confd_clock_committed(void);
 /* What show status says of it, and what is due. */
 void confd_clock_tick(void);
 void confd_clock_security(struct text *out);
+
+/* confd_learn.c */
+
+void confd_learn_start(void); /* from the store; what is damaged is forgotten */
+void confd_learn_erased(void);	       /* it is not there any more */
+void confd_learn_give(struct peer *p); /* all of it, to a relay */
+void confd_on_learned(const struct peer *p, const struct ipc_msg *m);
+void confd_learn_tick(uint64_t now);
+/* For show domain: what was learned of it, if its rule learns. */
+void confd_learn_domain(const struct policy_rule *rule, struct span domain);
+/* Of one domain or, if the name is empty, of all: show, with *fd or the report as the
+ * answer; forget; lines for the candidate, with *fd. E_CONF: nothing is known of it, or
+ * there is no line to make; and the errors of the candidate and of the store. */
+MUST_CHECK int confd_learn_show(struct span name, int *fd);
+MUST_CHECK int confd_learn_forget(struct span name);
+MUST_CHECK int confd_learn_accept(struct span name, bool pin, int *fd);
 
 /* confd.c */
 /* p has to begin anew: it will not go on without us for long. */

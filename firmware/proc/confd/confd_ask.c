@@ -184,6 +184,7 @@ static int domain(struct span name)
 	if (r == OK) {
 		conf_print_rule(&rule, &C.report);
 		because(&rule, (struct span){ (uint8_t *)key, n });
+		confd_learn_domain(&rule, (struct span){ (uint8_t *)key, n });
 	} else {
 		text_str(&C.report, "the snapshot is damaged\n");
 	}
@@ -216,6 +217,7 @@ static bool factory(int *error)
 		*error = confd_store_erase();
 	if (*error == OK) {
 		confd_keys_erased();
+		confd_learn_erased();
 		*error = confd_compile(&s, text, true);
 	}
 	if (*error != OK)
@@ -254,6 +256,11 @@ static bool run(const struct ipc_msg *m, struct span text, int *error, int *fd)
 	case CONF_OP_DISCARD: confd_discard(); break;
 	case CONF_OP_HISTORY: *error = confd_store_history(&C.report); break;
 	case CONF_OP_DOMAIN: *error = domain(text); break;
+	case CONF_OP_LEARNED: *error = confd_learn_show(text, fd); break;
+	case CONF_OP_FORGET: *error = confd_learn_forget(text); break;
+	case CONF_OP_ACCEPT:
+		*error = confd_learn_accept(text, m->number == 1, fd);
+		break;
 	case CONF_OP_RESCUE: *error = rescue(); break;
 	case CONF_OP_FACTORY: return factory(error);
 	case CONF_OP_LOGIN: *error = confd_password_check(text); break;

@@ -340,6 +340,8 @@ void confd_on_ack(struct peer *p, const struct ipc_msg *m)
 void confd_on_peer(struct peer *p)
 {
 	p->waits_for = p->has = p->refused = 0;
+	/* before it lets the first session in */
+	confd_learn_give(p);
 	give(p);
 	look();
 }

@@ -421,6 +421,41 @@ int confd_store_clock_save(uint64_t unix_s)
 	return r;
 }
 
+int confd_store_learned_load(char **learned, size_t *n)
+{
+	char mem[CONF_REPORT_MAX];
+	struct store_info info;
+	struct text said;
+	int r;
+
+	if (!K.given)
+		return E_AGAIN;
+	r = ready();
+	if (r != OK)
+		return r;
+	text_init(&said, mem, sizeof(mem));
+	r = store_learned_load(&K.s, learned, n, &info, &said);
+	report(SEV_ALARM, &said);
+	return r == 1 ? OK : r == 0 ? E_AGAIN : r;
+}
+
+int confd_store_learned_save(struct span learned)
+{
+	char mem[CONF_REPORT_MAX];
+	struct text said;
+	int r;
+
+	if (!K.given)
+		return OK;
+	r = ready();
+	if (r != OK)
+		return r;
+	text_init(&said, mem, sizeof(mem));
+	r = store_learned_save(&K.s, learned, now_s(), &said);
+	report(r == OK ? SEV_WARNING : SEV_ALARM, &said);
+	return r;
+}
+
 int confd_store_account_key(uint8_t key[SEAL_SECRET])
 {
 	return K.given && K.state == OK

@@ -58,6 +58,8 @@ static void tech_support(struct session *s)
 		  NULL },
 		{ IPC_CONF_ASK, CONF_OP_HISTORY, 0, "\n=== show history\n",
 		  NULL },
+		{ IPC_CONF_ASK, CONF_OP_LEARNED, 0, "\n=== show learned\n",
+		  NULL },
 		{ IPC_CONF_ASK, CONF_OP_RUNNING, 0,
 		  "\n=== show running-config\n", NULL },
 	};
@@ -114,6 +116,24 @@ static void delete_key(struct session *s)
 		"it is gone\n");
 }
 
+/* The name, or nothing for all of them; "pin" behind it may follow. */
+static void accept_learned(struct session *s)
+{
+	struct span name = behind(s, "learned accept ");
+	const uint8_t *blank = memchr(name.p, ' ', name.n);
+
+	if (blank)
+		name.n = (size_t)(blank - name.p);
+	if (span_eq(name, SPAN_LIT("all")))
+		name.n = 0;
+	ask_one(s, CONF_OP_ACCEPT, s->command == CMD_LEARNED_PIN, name, NULL);
+}
+
+static void clear_learned(struct session *s)
+{
+	ask_one(s, CONF_OP_FORGET, 0, (struct span){ NULL, 0 }, "forgotten\n");
+}
+
 static const char confirm_said[] =
 	"in force for now: \"confirm\" keeps it, otherwise it is taken back\n";
 
@@ -134,6 +154,10 @@ static bool question(struct session *s, int id, struct span arg)
 		ask_one(s, CONF_OP_HISTORY, 0, none, "nothing is stored\n");
 		break;
 	case CMD_DOMAIN: ask_one(s, CONF_OP_DOMAIN, 0, arg, NULL); break;
+	case CMD_LEARNED: ask_one(s, CONF_OP_LEARNED, 0, arg, NULL); break;
+	case CMD_CLEAR_LEARNED:
+		ask_one(s, CONF_OP_FORGET, 0, arg, "forgotten\n");
+		break;
 	case CMD_SECURITY: ask_one(s, CONF_OP_SECURITY, 0, none, NULL); break;
 	case CMD_CRYPTO: ask_one(s, CONF_OP_CRYPTO, 0, none, NULL); break;
 	case CMD_KEY_GENERATE:
@@ -260,6 +284,10 @@ const char *exec_is_it_meant(const struct session *s)
 	switch (s->command) {
 	case CMD_KEY_DELETE: return "The key will be lost. yes or no? ";
 	case CMD_RELOAD: return "The box will restart. yes or no? ";
+	case CMD_LEARNED_ACCEPT:
+	case CMD_LEARNED_PIN: return "Lines for the candidate. yes or no? ";
+	case CMD_CLEAR_LEARNED_ALL:
+		return "All of it will be forgotten. yes or no? ";
 	case CMD_PEER_PIN: return "Is it the same key? yes or no? ";
 	default: return "All settings will be lost. yes or no? ";
 	}
@@ -275,6 +303,9 @@ void exec_yes(struct session *s)
 	switch (s->command) {
 	case CMD_KEY_DELETE: delete_key(s); break;
 	case CMD_RELOAD: boss_reload(s, 0); break;
+	case CMD_LEARNED_ACCEPT:
+	case CMD_LEARNED_PIN: accept_learned(s); break;
+	case CMD_CLEAR_LEARNED_ALL: clear_learned(s); break;
 	case CMD_PEER_PIN: peers_pin(s); break;
 	default: factory(s); break;
 	}
@@ -430,6 +461,9 @@ static enum wish run(struct session *s, const struct cli_matched *m,
 	case CMD_FACTORY:
 	case CMD_KEY_DELETE:
 	case CMD_RELOAD:
+	case CMD_LEARNED_ACCEPT:
+	case CMD_LEARNED_PIN:
+	case CMD_CLEAR_LEARNED_ALL:
 		if (s->tty)
 			return WISH_YES;
 		exec_yes(s);

@@ -13,7 +13,7 @@
  */
 enum {
 	CONSOLE_LINE = CLI_EDIT_LINE,
-	CONSOLE_STEPS = 4,
+	CONSOLE_STEPS = 5,
 };
 
 enum console_mode {

@@ -14,6 +14,7 @@
  *	relay_names.c      where the hosts of routes are
  *	relay_borrow.c     connections for those two
  *	relay_peers.c      other boxes
+ *	relay_learn.c      what domains were seen to have
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -122,6 +123,17 @@ static void on_confd(struct watch *w, uint32_t events)
 				       .number = m.number,
 				       .error = r };
 
+		if (r == OK && relay_learn_message(&m)) {
+			while (m.fd_n > 0)
+				close(m.fd[--m.fd_n]);
+			continue;
+		}
+		if (m.type == IPC_LEARNED_ALL) { /* without its descriptor */
+			program_log(&R.prog, SEV_WARNING,
+				    "event=learned-not-taken error=%s",
+				    err_name(r));
+			continue;
+		}
 		if (r == OK) {
 			ack.error = take_snapshot(&m);
 			close(m.fd[0]);
@@ -191,9 +203,10 @@ static void on_boss(struct program *p, struct ipc_msg *m)
 	/* Sessions wait until there is a policy to judge them by. */
 	if (m->type == IPC_PEER && m->role == ROLE_WIRE)
 		watch_peer(&R.wire, m, EPOLLET, on_wire);
-	else if (m->type == IPC_PEER && m->role == ROLE_CONFD)
+	else if (m->type == IPC_PEER && m->role == ROLE_CONFD) {
 		watch_peer(&R.confd, m, EPOLLIN, on_confd);
-	else if (m->type == IPC_PEER && m->role == ROLE_WITNESS)
+		relay_learn_attach();
+	} else if (m->type == IPC_PEER && m->role == ROLE_WITNESS)
 		relay_verify_attach(m);
 	else if (m->type == IPC_PEER && m->role == ROLE_CONSOLE)
 		relay_probe_attach(m);
@@ -235,6 +248,7 @@ static void start(char **argv)
 	if (peer_memory_size() > sizeof(memory))
 		program_die(&R.prog, "peer memory");
 	R.peers = peer_memory_init(memory, R.key);
+	relay_learn_init();
 	give_memory_back();
 	R.prog.on_boss = on_boss;
 	for (uint32_t i = 0; i < R.prog.given_n; i++)
@@ -249,7 +263,7 @@ int main(int argc, char **argv)
 	start(argv);
 	for (;;) {
 		bool awake = R.conns || relay_probe_busy() ||
-			     relay_names_busy();
+			     relay_names_busy() || relay_learn_busy();
 
 		program_turn(&R.prog, relay_identity_busy() ? 0
 				      : awake		    ? RELAY_TICK_MS
@@ -259,5 +273,6 @@ int main(int argc, char **argv)
 		relay_probe_turn();
 		relay_names_turn();
 		relay_conn_turn();
+		relay_learn_turn();
 	}
 }

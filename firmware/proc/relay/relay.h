@@ -3,6 +3,7 @@
 #define PROC_RELAY_RELAY_H
 
 #include "base/text.h"
+#include "policy/learned.h"
 #include "policy/peer_memory.h"
 #include "proc/program.h"
 #include "proto/smtp_prints.h"
@@ -81,6 +82,7 @@ struct relay {
 	bool have_policy;
 	struct tls_identity *identity; /* as a server, proved; NULL: none */
 	struct peer_memory *peers;
+	struct learned *learned;
 	struct conn *conns, *dirty, *flow[4096];
 	uint32_t conns_n;
 	uint64_t now, ticked;
@@ -106,6 +108,16 @@ void relay_peers_seen(const char *domain, const struct channel *ch);
 void relay_peers_judge(void);
 /* What they know us by, or NULL. */
 void relay_peers_own(const struct tls_identity *id);
+
+/* relay_learn.c: mail for domain leaves over ch. attach: confd is there, or another
+ * one. message: it has said something; true: it was about this. turn: at the end of
+ * a turn of the loop, which must not sleep long while it is busy. */
+void relay_learn_init(void);
+void relay_learn_seen(const char *domain, const struct channel *ch);
+void relay_learn_attach(void);
+bool relay_learn_message(const struct ipc_msg *m);
+bool relay_learn_busy(void);
+void relay_learn_turn(void);
 
 /* relay_explain.c: any event; and a recipient that was refused. */
 void relay_explain_step(struct conn *c, const struct gate_event *ev);

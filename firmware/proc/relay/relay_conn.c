@@ -200,6 +200,7 @@ static void told(struct conn *c, const struct gate_event *ev)
 	case GATE_EV_RCPT_PASSED:
 		session_status(c->session, &st);
 		relay_domain_taken(ev->domain, st.channel);
+		relay_learn_seen(ev->domain, st.channel);
 		if (st.box)
 			relay_peers_seen(ev->domain, st.channel);
 		relay_verify_judged(c, ev);
@@ -513,6 +514,7 @@ static struct session *new_session(const struct ipc_msg *m)
 		.server = m->server,
 		.tls_failed_before = known.tls_failed_lately,
 		.starttls_before = known.starttls_before,
+		.learned = R.learned,
 		.session = m->flow,
 		.now_ms = R.now
 	};

@@ -207,6 +207,7 @@ static void rule(struct text *t, const struct policy_rule *r)
 		text_span(t, r->logon.account);
 		text_str(t, r->logon.legacy ? " legacy" : "");
 	}
+	text_str(t, r->learn ? " learn" : "");
 	text_str(t, r->has_route ? " route" : "");
 	if (r->route_name.n > 0) {
 		text_str(t, " ");
@@ -223,6 +224,37 @@ static void rule(struct text *t, const struct policy_rule *r)
 	text_str(t, "  (line ");
 	text_u64(t, r->line);
 	text_str(t, ")\n");
+}
+
+static void date(struct text *t, uint16_t day)
+{
+	char mem[24];
+	struct text time;
+
+	text_init(&time, mem, sizeof(mem));
+	text_time(&time, (uint64_t)day * 86400);
+	text_span(t, (struct span){ (uint8_t *)mem, 10 });
+}
+
+/* Why a rule that asks for nothing asks for TLS. */
+static void learned(struct text *t, const struct gate_event *ev)
+{
+	const struct learned_domain *d = learned_find(R.learned,
+						      span_str(ev->domain));
+
+	if (!ev->learned || !d)
+		return;
+	label(t, "learned");
+	text_str(t, "its mail left in TLS before");
+	if (d->first_day != 0) {
+		text_str(t, ", from ");
+		date(t, d->first_day);
+		text_str(t, " to ");
+		date(t, d->last_day);
+	}
+	text_str(t, "; \"clear learned ");
+	text_str(t, ev->domain);
+	text_str(t, "\" forgets it\n");
 }
 
 static const char *help_log_on(enum logon_result r)
@@ -289,7 +321,8 @@ static void alarms(const struct gate_event *ev, const struct policy_rule *r,
 
 	text_init(&t, mem, sizeof(mem));
 	text_str(&t, ev->domain[0] ? ev->domain : "(no domain)");
-	text_str(&t, ": ");
+	text_str(&t,
+		 ev->learned ? ": had TLS before (learned), and now: " : ": ");
 	text_str(&t, ev->why);
 	if (R.snapshot[R.current].policy.settings.log_addresses) {
 		text_str(&t, "; server ");
@@ -299,6 +332,8 @@ static void alarms(const struct gate_event *ev, const struct policy_rule *r,
 		      ev->result == TLS_LOGON_FAILED ? ALARM_LOGON
 						     : ALARM_TLS_REQUIRED,
 		      text_done(&t));
+	if (ev->learned && ev->result == TLS_STARTTLS_NOT_SUPPORTED)
+		program_alarm(&R.prog, ALARM_STARTTLS_VANISHED, text_done(&t));
 	if (r->level == LEVEL_PIN && ch->tls &&
 	    ev->result == TLS_CERTIFICATE_NOT_TRUSTED)
 		program_alarm(&R.prog, ALARM_PIN, text_done(&t));
@@ -329,6 +364,7 @@ void relay_explain_refused(const struct conn *c, const struct gate_event *ev,
 	channel(&t, ch);
 	log_on(&t, ch);
 	rule(&t, &r);
+	learned(&t, ev);
 	label(&t, "refused");
 	text_u64(&t, ev->code);
 	text_str(&t, " ");
