@@ -675,7 +675,9 @@ uint64_t smtp_gate_out_deadline(const struct smtp_gate_out *g)
 {
 	uint64_t most = g->start.now_ms + SESSION_MS;
 
-	return g->deadline_ms < most ? g->deadline_ms : most;
+	/* The end has its own time, or its last words would not be heard. */
+	return g->deadline_ms < most || g->phase == PH_END ? g->deadline_ms
+							   : most;
 }
 
 bool smtp_gate_out_event(struct smtp_gate_out *g, struct gate_event *ev)

@@ -223,6 +223,25 @@ static void a_refusal_before_the_end(void **state)
 	run(s);
 }
 
+/* Twelve hours are the most, but what is said last has a minute to be heard. */
+static void a_session_without_end(void **state)
+{
+	static const struct step s[] = {
+		IN_CLEAR,
+		{ WAIT, "43200000" },
+		{ TO_C, "421 idle for too long\r\n" },
+		{ WISH, "close" },
+		{ WAIT, "59000" },
+		{ WISH, "close" },
+		{ WAIT, "1000" },
+		{ WISH, "abort" },
+		{ END, NULL },
+	};
+
+	(void)state;
+	run(s);
+}
+
 /* RFC 5321 4.5.3.2.5: the server takes no more of the message. The client is
  * told so at its end, and the server gets no end. */
 static void a_server_that_stops_reading(void **state)
@@ -254,6 +273,7 @@ int main(void)
 		cmocka_unit_test(a_long_refusal_of_the_sender),
 		cmocka_unit_test(a_client_that_talks_to_us_is_not_idle),
 		cmocka_unit_test(a_refusal_before_the_end),
+		cmocka_unit_test(a_session_without_end),
 		cmocka_unit_test(a_server_that_stops_reading),
 	};
 
