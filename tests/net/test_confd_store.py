@@ -21,6 +21,7 @@ management gateway none
 syslog none
 link-propagation off
 intercept port 25
+resolver none
 limit sessions 8192
 limit sessions per-source 2048
 limit half-open 1024
