@@ -415,6 +415,37 @@ static void check_inbound_port(struct conf_parse *p)
 			"leaves sessions to the server inside");
 }
 
+/* The address is the server's by another name. */
+static void check_inbound_address(struct conf_parse *p)
+{
+	const size_t address = offsetof(struct settings, inbound_address);
+	const size_t server = offsetof(struct settings, inbound_server);
+	const struct settings *s = &p->settings;
+	const struct endpoint *a = &s->inbound_address, *b = &s->inbound_server;
+
+	if (a->port == 0 && b->port == 0)
+		return;
+	if (a->port == 0)
+		conf_error_at_setting(p, server,
+				      "there is no \"inbound address\" that "
+				      "leads to it");
+	else if (b->port == 0)
+		conf_error_at_setting(p, address,
+				      "there is no \"inbound server\" that it "
+				      "leads to");
+	else if (ip_is_v4(a->ip) != ip_is_v4(b->ip))
+		conf_error_at_setting(p, address,
+				      "is not of the same kind (IPv4, IPv6) as "
+				      "\"inbound server\"");
+	else if (endpoint_eq(a, b))
+		conf_error_at_setting(p, address, "is the address for all");
+	else if (s->inbound_pass)
+		conf_error_at_setting(
+			p, address,
+			"cannot be seen to with \"inbound tls pass\", which "
+			"leaves sessions to the server inside");
+}
+
 enum { ALL_PORTS = 2 * POLICY_PORTS_MAX + 1 };
 
 static size_t all_ports(const struct conf_parse *p, uint16_t ports[ALL_PORTS])
@@ -460,6 +491,7 @@ static void check_all(struct conf_parse *p)
 	conf_box_check(p);
 	check_inbound(p);
 	check_inbound_port(p);
+	check_inbound_address(p);
 	check_ports(p);
 	if (p->route_name.line != 0 && s->resolver.port == 0)
 		conf_error_at_mark(p, &p->route_name,

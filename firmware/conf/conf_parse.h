@@ -15,7 +15,7 @@
  * The text is read twice with the same code: once to measure (build is NULL and
  * nobody is told about errors), once to build.
  */
-enum { CONF_SETTINGS_MAX = 32 };
+enum { CONF_SETTINGS_MAX = 48 }; /* those of the schema, and some */
 
 /* A place in the text to come back to. */
 struct conf_mark {

@@ -181,6 +181,19 @@ const struct conf_setting conf_schema[] = {
 		  "reach port 25 of the server inside, and no mail is taken but "
 		  "inside TLS: for partners whose mail is to go around a "
 		  "filter that cannot look into TLS; `0`: none" },
+	{ .words = "inbound address",
+	  .type = CONF_ADDRESS,
+	  .dflt = "none",
+	  .at = AT(inbound_address),
+	  .help = "address for protected sessions alone",
+	  .manual = "an address that no host has, and that the router sends to "
+		    "the server inside: clients outside reach `inbound server` "
+		    "by it, and no mail is taken but inside TLS" },
+	{ .words = "inbound server",
+	  .type = CONF_ADDRESS,
+	  .dflt = "none",
+	  .at = AT(inbound_server),
+	  .help = "server inside that the inbound address leads to" },
 	{ .words = "inbound require",
 	  .type = CONF_INBOUND,
 	  .help = "what must come with mail from a sender's domain" },

@@ -136,7 +136,8 @@ const char *severity_name(enum severity s); /* "info" ... "alarm" */
 	X(CERTIFICATE, "certificate-expiry")      \
 	X(CLOCK, "clock-untrusted")               \
 	X(FLASH, "flash-worn")                    \
-	X(PORT, "port-down")
+	X(PORT, "port-down")                      \
+	X(ADDRESS, "address-in-use")
 
 enum alarm {
 #define X(id, name) ALARM_##id,

@@ -140,6 +140,8 @@ static void read_settings(const uint8_t *p, struct settings *s)
 	for (size_t i = 0; i < s->intercept_n; i++)
 		s->intercept[i] = get_le16(p + H_PORTS + 2 * i);
 	get_endpoint(p + H_RESOLVER, &s->resolver);
+	get_endpoint(p + H_INBOUND_ADDRESS, &s->inbound_address);
+	get_endpoint(p + H_INBOUND_SERVER, &s->inbound_server);
 	read_box(p, &s->box);
 }
 

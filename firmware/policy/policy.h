@@ -100,6 +100,9 @@ struct settings {
 	uint32_t inbound_mechs;
 	/* To clients outside the same server, inside TLS alone; 0: none. */
 	uint32_t inbound_port;
+	/* And an address that is nobody's, which leads to this server; port 0:
+	 * none. */
+	struct endpoint inbound_address, inbound_server;
 	/* To other boxes it is said, inside TLS, that this is one; and what asks
 	 * for a client's certificate sees ours. */
 	bool peers;

@@ -413,6 +413,8 @@ static void write_settings(const struct policy_build *b,
 	put_le32(p + H_INBOUND_PORT, s->inbound_port);
 	put_le32(p + H_PORTS_N, (uint32_t)s->intercept_n);
 	put_endpoint(p + H_RESOLVER, &s->resolver);
+	put_endpoint(p + H_INBOUND_ADDRESS, &s->inbound_address);
+	put_endpoint(p + H_INBOUND_SERVER, &s->inbound_server);
 	write_box(p, &s->box);
 	for (size_t i = 0; i < s->intercept_n; i++)
 		put_le16(p + H_PORTS + 2 * i, s->intercept[i]);

@@ -44,7 +44,7 @@
 #define POLICY_MAGIC "SWPOLICY"
 
 enum {
-	POLICY_FORMAT = 6,
+	POLICY_FORMAT = 7,
 
 	/* header */
 	H_MAGIC = 0,	     /* 8 */
@@ -84,7 +84,9 @@ enum {
 	H_MECHS = H_FLOOR_SET + 8,		 /* u32 */
 	H_INBOUND_PORT = H_MECHS + 4,		 /* u32 */
 	H_RESOLVER = H_INBOUND_PORT + 4,	 /* 16, u16 */
-	HEADER_SIZE = H_RESOLVER + 18,
+	H_INBOUND_ADDRESS = H_RESOLVER + 18,	 /* the same */
+	H_INBOUND_SERVER = H_INBOUND_ADDRESS + 18,
+	HEADER_SIZE = H_INBOUND_SERVER + 18,
 	SUM_FROM = H_SUM + 8,
 
 	/* header flags */

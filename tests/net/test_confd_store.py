@@ -34,6 +34,8 @@ ca builtin
 inbound off
 inbound tls own
 inbound port 0
+inbound address none
+inbound server none
 peers on
 default may
 """  # every setting, as it is printed

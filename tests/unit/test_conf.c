@@ -384,6 +384,22 @@ static const struct {
 	  "line 2, column 42: \"192.0.2.1\": a name stands alone\n" },
 	{ "domain a.example verify route 192.0.2.1 mx.example",
 	  "line 1, column 41: \"mx.example\": a name stands alone\n" },
+	{ "inbound address 192.0.2.9",
+	  "line 1, column 1: \"inbound address\": there is no \"inbound "
+	  "server\" that it leads to\n" },
+	{ "inbound server 192.0.2.9",
+	  "line 1, column 1: \"inbound server\": there is no \"inbound "
+	  "address\" that leads to it\n" },
+	{ "inbound address 192.0.2.9\ninbound server 2001:db8::9",
+	  "line 1, column 1: \"inbound address\": is not of the same kind "
+	  "(IPv4, IPv6) as \"inbound server\"\n" },
+	{ "inbound address 192.0.2.9\ninbound server 192.0.2.9",
+	  "line 1, column 1: \"inbound address\": is the address for all\n" },
+	{ "inbound address 192.0.2.9\ninbound server 192.0.2.8\n"
+	  "inbound tls pass",
+	  "line 1, column 1: \"inbound address\": cannot be seen to with "
+	  "\"inbound tls pass\", which leaves sessions to the server "
+	  "inside\n" },
 	{ "resolver mx.example",
 	  "line 1, column 10: \"mx.example\": not an address; 192.0.2.1 or "
 	  "2001:db8::1\n" },
@@ -691,6 +707,8 @@ static void print_parse_print(void **state)
 	assert_non_null(strstr(first, "\n" CERT));
 	assert_non_null(strstr(first, "\ninbound on\ninbound tls own\n"
 				      "inbound port 0\n"
+				      "inbound address none\n"
+				      "inbound server none\n"
 				      "inbound require .a.example tls min-tls "
 				      "1.3\n"
 				      "inbound require a.example tls "

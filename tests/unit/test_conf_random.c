@@ -335,6 +335,13 @@ static void put_setting(const struct conf_setting *c)
 			put(resolves ? " 2001:db8::53" : " none");
 			break;
 		}
+		/* it leads to a server, or it is none */
+		if (c->at == offsetof(struct settings, inbound_address)) {
+			put(passes || any(2) == 0
+				    ? " none"
+				    : " 192.0.2.9\ninbound server 192.0.2.8");
+			break;
+		}
 		put(!managed ? " none" : v6 ? " 2001:db8::1" : " 192.0.2.1");
 		break;
 	case CONF_HOST:
@@ -389,6 +396,9 @@ static void make_text(void)
 		comment();
 		if (conf_setting_named(c) || c->type == CONF_DEFAULT ||
 		    any(2) == 0)
+			continue;
+		/* comes with what leads to it */
+		if (c->at == offsetof(struct settings, inbound_server))
 			continue;
 		/* so that there is always somebody to verify with */
 		if (verify_needs_ca && strcmp(c->words, "ca") == 0)

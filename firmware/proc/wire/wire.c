@@ -67,6 +67,9 @@ static int take_snapshot(struct ipc_msg *m)
 		munmap(W.snapshot, W.snapshot_n);
 	W.snapshot = p;
 	W.snapshot_n = (size_t)st.st_size;
+	if (!endpoint_eq(&W.policy.settings.inbound_address,
+			 &fresh.settings.inbound_address))
+		W.address_in_use = false;
 	W.policy = fresh;
 	W.have_policy = true;
 	W.prog.stats->snapshot = m->number;

@@ -82,6 +82,8 @@ struct wire {
 	struct watch confd, witness;
 	struct relay_peer relay[IPC_RELAYS_MAX];
 	struct policy policy;
+	/* A host inside has the inbound address: it leads nowhere else. */
+	bool address_in_use;
 	void *snapshot;
 	size_t snapshot_n;
 	bool have_policy;
@@ -120,6 +122,8 @@ void wire_bare(enum port out, struct span l2, bool pppoe,
 
 /* wire_flow.c */
 void wire_flow_syn(enum port p, const struct frame *f);
+/* A frame has come from a host inside: is it one that no host should be? */
+void wire_flow_inside(const struct endpoint *src);
 void wire_flow_segment(struct flow_side *s, const struct frame *f,
 		       bool csum_ok);
 /* A client that is done with s dials again: the flow ends if it may. */

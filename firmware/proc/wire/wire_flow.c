@@ -13,6 +13,7 @@
  */
 #include <stdlib.h>
 #include "base/hash.h"
+#include "base/text.h"
 #include "proc/wire/wire.h"
 
 enum {
@@ -267,19 +268,43 @@ static bool same_syn(const struct tuple *t, const struct frame *f)
 	return syn.seq == f->seq;
 }
 
+static bool same_ip(const struct endpoint *a, const struct endpoint *b)
+{
+	return memcmp(a->ip, b->ip, 16) == 0;
+}
+
 /* The server that is dialled: behind the port for protected sessions, its port for
- * all. */
+ * all; behind the address for them, the server that it stands for. */
 static struct endpoint server_of(enum port p, const struct frame *f)
 {
+	const struct settings *s = &W.policy.settings;
 	struct endpoint to = f->dst;
 
-	if (p == OUTSIDE && to.port == W.policy.settings.inbound_port)
+	if (p == OUTSIDE && to.port == s->inbound_port)
 		to.port = SMTP;
+	if (p == OUTSIDE && s->inbound_address.port != 0 && !W.address_in_use &&
+	    same_ip(&to, &s->inbound_address))
+		memcpy(to.ip, s->inbound_server.ip, 16);
 	return to;
 }
 
-/* A client outside has a session with that server by its other port, with the same
- * port of its own. */
+void wire_flow_inside(const struct endpoint *src)
+{
+	const struct settings *s = &W.policy.settings;
+	char ip[48];
+	struct text t;
+
+	if (W.address_in_use || s->inbound_address.port == 0 ||
+	    !same_ip(src, &s->inbound_address))
+		return;
+	W.address_in_use = true;
+	text_init(&t, ip, sizeof(ip));
+	text_ip(&t, src->ip);
+	program_alarm(&W.prog, ALARM_ADDRESS, text_done(&t));
+}
+
+/* A client outside has a session with that server by its other port or address, with
+ * the same port of its own. */
 static bool taken(const struct tuple *t, const struct frame *f)
 {
 	const struct flow *flow = ((const struct flow_side *)t)->flow;

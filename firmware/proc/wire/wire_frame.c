@@ -131,6 +131,8 @@ static void tcp(enum port p, const struct frame *f, const struct arrival *a)
 {
 	struct tuple *t;
 
+	if (p == INSIDE)
+		wire_flow_inside(&f->src);
 	if (!wire_intercepts(f->src.port) && !wire_intercepts(f->dst.port)) {
 		/* Taken for a port that was intercepted before: a flow of
 		 * that time is still ours, the rest is not. */
@@ -251,7 +253,8 @@ static void icmp(enum port p, const struct frame *f,
 			ip_side_lower_mss(&s->ip, (uint16_t)mss);
 		return;
 	}
-	if (s->flow->state == FLOW_DIALING)
+	/* To who came by another port or address it would quote nothing of his. */
+	if (s->flow->state == FLOW_DIALING && !s->flow->tls_only)
 		pass_error(p, f, pf, s->flow);
 }
 
