@@ -90,6 +90,7 @@ static const struct row {
 	[IPC_FLASH_ASK] = { R(CONSOLE), R(FLASHD), F_NUMBER, 1 },
 	[IPC_FLASH_RESULT] = { R(FLASHD), R(CONSOLE), F_ERROR | F_NUMBER, 1 },
 	[IPC_FETCH] = { R(CONSOLE), R(BOSS), 0, 1 },
+	[IPC_SEND] = { R(CONSOLE), R(BOSS), 0, 2 },
 	[IPC_CARRY] = { R(CONFD), R(BOSS), F_NUMBER, 0 },
 	[IPC_TAP] = { R(BOSS), R(WITNESS), 0, 3 },
 	[IPC_PRINT_KEY] = { R(WITNESS), R(RELAY), F_NUMBER, 0 },

@@ -155,6 +155,9 @@ enum ipc_type {
 	 * on an error why, for a person). */
 	IPC_FETCH,
 	IPC_FETCHED,
+	/* console to boss: send one; 2 fds (memfds: address, blank, name; the
+	 * file). Answered by FETCHED, with nothing in it if it was sent. */
+	IPC_SEND,
 	/* confd to boss: carry the link of one port to the other (1), or not. */
 	IPC_CARRY,
 	/* boss to witness: sockets that see what passes a port (drivers/tap.h): for

@@ -373,13 +373,13 @@ class Board:
 
     # --- images ------------------------------------------------------------------------
     @contextlib.contextmanager
-    def fetched(self, file):
+    def fetched(self, file, *options):
         """A server on the management network that has this file."""
         with open(self.folder / "tftpd.log", "ab") as log:
             p = subprocess.Popen(
                 ["ip", "netns", "exec", net.SPACES["admin"], "in.tftpd",
-                 "--foreground", "--secure", "--address", f"{SERVER}:69",
-                 file.parent], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                 "--foreground", "--secure", *options, "--address",
+                 f"{SERVER}:69", file.parent], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             yield f"upgrade tftp {SERVER} {file.name}"
         finally:

@@ -144,7 +144,7 @@ class Program:
                     send(self.sock, "DONE", struct.pack("<i", OK))
                 except OSError:
                     return
-            if m[0] == "FETCH" and self.done_answers:
+            if m[0] in ("FETCH", "SEND") and self.done_answers:
                 fd = memfd(self.fetched[1])
                 try:
                     send(self.sock, "FETCHED",

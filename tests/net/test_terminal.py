@@ -12,10 +12,11 @@ import tty
 import pytest
 
 from fake_boss import (BOSS, CONFD, CONSOLE, E_CONF, FLASHD, KEYS, OK, RELAY, WIRE, WITNESS,
-                       Program, contents, pair, send, stats_fd)
+                       Program, contents, memfd, pair, send, stats_fd)
 from fake_confd import NEWEST, Confd
 from fake_flashd import Flashd
 from fake_witness import Witness
+from mailkit import poll
 from screen import Terminal
 from statskit import Stats
 from test_console import Reader, stuffed
@@ -691,17 +692,13 @@ def test_lines_of_what_was_learned_are_asked_about(box):
         t.until("nothing was done")
         t.prompt()
         assert asks not in box.confd.asked
-        t.type(f"learned {words}\ryes\r")
-        t.until("domain a.example encrypt")
-        t.prompt()
+        assert "domain a.example encrypt" in t.command(
+            f"learned {words}\ryes")
         assert box.confd.asked[-1] == asks
-    t.type("clear learned all\r")
-    t.until("All of it will be forgotten. yes or no? ")
-    t.type("yes\r")
-    t.prompt()
+    assert "All of it will be forgotten. yes or no? " in t.command(
+        "clear learned all\ryes")
     assert box.confd.asked[-1] == ("FORGET", 0, "")
-    t.type("clear learned a.example\r")
-    t.prompt()
+    assert t.command("clear learned a.example") == "forgotten"
     assert box.confd.asked[-1] == ("FORGET", 0, "a.example")
     t.command("show learned a.example")
     assert box.confd.asked[-1] == ("LEARNED", 0, "a.example")
@@ -912,6 +909,36 @@ def test_an_upgrade_is_fetched_and_given_to_flashd(box):
     box.console.fetched = (E_CONF, b"no such file\n")
     assert t.command("upgrade tftp 192.0.2.9 x") == "% no such file"
     assert len(box.flashd.asked) == asked
+
+
+def test_a_capture_is_given_to_boss(box):
+    t = box.login()
+    assert t.command("capture export tftp 192.0.2.9 a.pcapng") == \
+        "7 octets sent"
+    _, _, (where, file) = box.console.wait_for("SEND")
+    assert contents(where) == b"192.0.2.9 a.pcapng" and contents(file)
+    box.console.fetched = (E_CONF, b"there is no management address\n")
+    assert t.command("capture export tftp 192.0.2.9 a.pcapng") == \
+        "% there is no management address"
+    box.console.wait_for("SEND")
+    # one at a time; who gives up is not in the way for ever
+    box.console.done_answers = False
+    t.type("capture export tftp 192.0.2.9 a.pcapng\r")
+    box.console.wait_for("SEND")
+    with door(box) as s:
+        s.sendall(b"capture export tftp 192.0.2.9 b\n")
+        assert Reader(s).answer() == (
+            "another file is under way; try again", "error")
+    t.type("\x03")
+    t.prompt()
+    assert "another file is under way" in t.command("upgrade tftp ::1 x")
+    fd = memfd(b"")
+    send(box.console.sock, "FETCHED", struct.pack("<i", OK), [fd])
+    os.close(fd)
+    box.console.done_answers = True
+    box.console.fetched = (OK, b"")
+    assert poll(lambda: t.command(
+        "capture export tftp 192.0.2.9 c") == "7 octets sent")
 
 
 def test_flashd_goes_and_comes_back(box):

@@ -83,6 +83,7 @@ class Choices:
     direct = keep_store = False
     pair = None  # configuration of a second box
     build = "bin"  # or bin-san, bin-fault
+    tftp = None  # BusyBox, as a board has it
 
     def __init__(self, **choices):
         self.__dict__.update(choices)
@@ -252,7 +253,7 @@ def start_programs(args, place, config):
          "--board", ROOT / "board/host/board.conf", "--config",
          config.absolute(), "--ca", OUT / "share/ca.pem", "--run-dir",
          place.run, "--bin-dir", bin_dir, "--store", place.store, "--secret",
-         place.secret],
+         place.secret, *(["--tftp", args.tftp] if args.tftp else [])],
         stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         start_new_session=True, env=env)
     (place.folder / "boss.pid").write_text(str(box.pid))

@@ -110,6 +110,8 @@ void boss_on_message(struct boss *b, struct child *c, struct ipc_msg *m)
 		boss_port_carry(b, m->number != 0);
 	} else if (m->type == IPC_FETCH) {
 		boss_fetch(b, m->fd[0]);
+	} else if (m->type == IPC_SEND) {
+		boss_send(b, m->fd[0], m->fd[1]);
 	} else if (m->type == IPC_CLOCK_SET) {
 		done(b, c, boss_clock_set(b, m->number));
 	} else if (m->type == IPC_BREACH) {

@@ -121,7 +121,8 @@ struct boss {
 	uint64_t well_ms;    /* all is well since then; 0: it is not */
 	uint64_t unwell_ms;  /* and since when not; 0: it is */
 	/* boss_fetch.c */
-	pid_t fetch_pid;	    /* 0: nothing is fetched */
+	pid_t fetch_pid; /* 0: nothing is fetched or sent */
+	bool sends;
 	int fetch_fd, fetch_why_fd; /* the file, what is said about it */
 	uint64_t fetch_end_ms;
 	uint64_t tick_ms;
@@ -154,8 +155,9 @@ void boss_restart(struct boss *b, bool fault, const char *why);
 
 /* boss_fetch.c */
 
-/* "ADDRESS FILE" in fd is asked for by the console. */
+/* "ADDRESS FILE" in fd is asked for by the console; or file is to be sent there. */
 void boss_fetch(struct boss *b, int fd);
+void boss_send(struct boss *b, int fd, int file);
 /* Was it this one that ended? Then the console is told. */
 bool boss_fetch_ended(struct boss *b, pid_t pid, int status);
 void boss_fetch_tick(struct boss *b, uint64_t now);

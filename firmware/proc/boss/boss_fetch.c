@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * boss_fetch - a file by TFTP, over the management port: BusyBox's client, with a
- * uid of its own, no descriptor but the memory that it writes the file to, and no
- * more of that than a slot has room for. What comes is worth nothing until flashd
- * has verified it.
+ * uid of its own and no descriptor but the memory that it writes the file to, and no
+ * more of that than a slot has room for; or the one that it sends. What comes is worth
+ * nothing until flashd has verified it.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -25,6 +25,7 @@ enum {
 	FETCH_UID = 40, /* above those of the programs */
 	FETCH_MS = 600000,
 	FETCH_LINE = 512,
+	FETCH_WORDS = 65536, /* what the client may say */
 };
 
 static void answer(struct boss *b, int error, int fd)
@@ -51,19 +52,26 @@ static void refuse(struct boss *b, const char *why)
 static void become(const struct boss *b, const char *host, const char *file,
 		   size_t room)
 {
-	char *argv[] = { (char[]){ "tftp" },	  (char[]){ "-g" },
-			 (char[]){ "-b" },	  (char[]){ "1428" },
-			 (char[]){ "-l" },	  (char[]){ "-" },
-			 (char[]){ "-r" },	  (char *)(uintptr_t)file,
-			 (char *)(uintptr_t)host, NULL };
+	char *argv[] = { (char[]){ "tftp" },
+			 b->sends ? (char[]){ "-p" } : (char[]){ "-g" },
+			 (char[]){ "-b" },
+			 (char[]){ "1428" },
+			 (char[]){ "-l" },
+			 (char[]){ "-" },
+			 (char[]){ "-r" },
+			 (char *)(uintptr_t)file,
+			 (char *)(uintptr_t)host,
+			 NULL };
 	char *envp[] = { NULL };
 	const struct rlimit size = { room, room }, none = { 0, 0 };
 	uint32_t who = b->conf.uid_base + FETCH_UID;
 	sigset_t all;
-	int null = open("/dev/null", O_RDONLY);
+	int null = open("/dev/null", O_RDWR);
+	int in = b->sends ? b->fetch_fd : null;
+	int out = b->sends ? null : b->fetch_fd;
 
 	sigemptyset(&all);
-	if (dup2(null, 0) != 0 || dup2(b->fetch_fd, 1) != 1 ||
+	if (dup2(in, 0) != 0 || dup2(out, 1) != 1 ||
 	    dup2(b->fetch_why_fd, 2) != 2 ||
 	    /* musl has no function for it */
 	    syscall(SYS_close_range, 3, ~0u, 0) != 0 ||
@@ -102,40 +110,39 @@ static void close_both(struct boss *b)
 	b->fetch_fd = b->fetch_why_fd = -1;
 }
 
-void boss_fetch(struct boss *b, int fd)
+/* Where the file is, or goes. False: the console has been told why not. */
+static bool take(struct boss *b, int fd, char line[FETCH_LINE], char **file)
 {
-	char line[FETCH_LINE], *file;
-	struct flash slot;
-	pid_t pid = -1;
-	ssize_t n = pread(fd, line, sizeof(line) - 1, 0);
+	ssize_t n = pread(fd, line, FETCH_LINE - 1, 0);
 
 	line[n > 0 ? n : 0] = '\0';
-	file = strchr(line, ' ');
-	if (file)
-		*file++ = '\0';
-	if (!file || !fine(line, file)) {
+	*file = strchr(line, ' ');
+	if (*file)
+		*(*file)++ = '\0';
+	if (!*file || !fine(line, *file))
 		refuse(b, "an address and a file name are needed\n");
-		return;
-	}
-	if (b->fetch_pid != 0) {
-		refuse(b, "another file is being fetched\n");
-		return;
-	}
-	if (b->managed.address.port == 0) {
+	else if (b->fetch_pid != 0)
+		refuse(b, "another file is under way\n");
+	else if (b->managed.address.port == 0)
 		refuse(b, "there is no management address: \"management "
 			  "address\" sets one\n");
-		return;
-	}
-	if (flash_init(&slot, b->part_fd[PART_SLOT_A]) != OK) {
-		refuse(b, "this board has no slot for an image\n");
-		return;
-	}
-	b->fetch_fd = memfd_create("file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	else
+		return true;
+	return false;
+}
+
+/* b->fetch_fd, -1 for want of memory, is what it writes at most room octets to, or
+ * reads. */
+static void begin(struct boss *b, const char *host, const char *file,
+		  size_t room)
+{
+	pid_t pid = -1;
+
 	b->fetch_why_fd = memfd_create("why", MFD_CLOEXEC);
 	if (b->fetch_fd >= 0 && b->fetch_why_fd >= 0)
 		pid = fork();
 	if (pid == 0)
-		become(b, line, file, slot.size);
+		become(b, host, file, room);
 	if (pid < 0) {
 		close_both(b);
 		refuse(b, "no memory\n");
@@ -143,7 +150,37 @@ void boss_fetch(struct boss *b, int fd)
 	}
 	b->fetch_pid = pid;
 	b->fetch_end_ms = now_ms() + FETCH_MS;
-	boss_log(b, SEV_NOTICE, "event=fetch host=%s file=%s", line, file);
+	boss_log(b, SEV_NOTICE, "event=%s host=%s file=%s",
+		 b->sends ? "send" : "fetch", host, file);
+}
+
+void boss_fetch(struct boss *b, int fd)
+{
+	char line[FETCH_LINE], *file;
+	struct flash slot;
+
+	if (!take(b, fd, line, &file))
+		return;
+	if (flash_init(&slot, b->part_fd[PART_SLOT_A]) != OK) {
+		refuse(b, "this board has no slot for an image\n");
+		return;
+	}
+	b->sends = false;
+	b->fetch_fd = memfd_create("file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	begin(b, line, file, slot.size);
+}
+
+void boss_send(struct boss *b, int fd, int octets)
+{
+	char line[FETCH_LINE], *file;
+
+	if (!take(b, fd, line, &file))
+		return;
+	b->sends = true;
+	b->fetch_fd = fcntl(octets, F_DUPFD_CLOEXEC, 0);
+	if (b->fetch_fd >= 0)
+		(void)lseek(b->fetch_fd, 0, SEEK_SET);
+	begin(b, line, file, FETCH_WORDS);
 }
 
 bool boss_fetch_ended(struct boss *b, pid_t pid, int status)
@@ -152,9 +189,9 @@ bool boss_fetch_ended(struct boss *b, pid_t pid, int status)
 		return false;
 	b->fetch_pid = 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-		answer(b, OK, b->fetch_fd);
+		answer(b, OK, b->sends ? b->fetch_why_fd : b->fetch_fd);
 	} else if (WIFSIGNALED(status)) {
-		refuse(b, WTERMSIG(status) == SIGXFSZ
+		refuse(b, WTERMSIG(status) == SIGXFSZ && !b->sends
 				  ? "the file is larger than an image can be\n"
 				  : "it took too long\n");
 	} else {

@@ -57,7 +57,7 @@ static void on_boss(struct program *prog, struct ipc_msg *m)
 			m->fd_n = 0;
 		}
 	} else if (m->type == IPC_FETCHED) {
-		if (flash_fetched(m->error, m->fd[0]))
+		if (file_answered(m->error, m->fd[0]))
 			m->fd_n = 0;
 	} else if (m->type == IPC_STATS_OF) {
 		add_source(m);

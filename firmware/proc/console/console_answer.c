@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/domain.h"
 #include "proc/console/console.h"
+
+enum { FILE_MAX = 1 << 20 };
 
 /* --- the answer ------------------------------------------------------------------ */
 void answer_add(struct session *s, struct span text)
@@ -30,6 +33,21 @@ void answer_add(struct session *s, struct span text)
 void answer_say(struct session *s, const char *text)
 {
 	answer_add(s, span_str(text));
+}
+
+void answer_add_file(struct session *s, int fd)
+{
+	struct stat st;
+	char *text;
+	ssize_t n;
+
+	if (fstat(fd, &st) != 0 || st.st_size <= 0 || st.st_size > FILE_MAX)
+		return;
+	text = malloc((size_t)st.st_size);
+	n = text ? pread(fd, text, (size_t)st.st_size, 0) : -1;
+	if (n > 0)
+		answer_add(s, (struct span){ (uint8_t *)text, (size_t)n });
+	free(text);
 }
 
 void answer_begin(void)
@@ -316,6 +334,7 @@ void exec_stop(struct session *s)
 	confd_forget(s);
 	boss_forget(s);
 	flash_forget(s);
+	file_forget(s);
 	verify_forget(s);
 	capture_forget(s);
 	probe_forget(s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * console_capture - "capture": witness keeps frames, and gives them as a file, which
- * goes over the line of a terminal. It answers in the order of the questions.
+ * goes over the line of a terminal, or by TFTP. It answers in the order of the
+ * questions.
  */
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -74,6 +75,12 @@ void capture_export(struct session *s)
 	ask(s, (struct ipc_msg){ .number = UINT64_MAX }, NULL);
 }
 
+/* To the host and the name in spelled. */
+void capture_send(struct session *s)
+{
+	ask(s, (struct ipc_msg){ .number = UINT64_MAX }, NULL);
+}
+
 static void file(struct session *s, int fd)
 {
 	struct stat st;
@@ -117,6 +124,11 @@ void capture_answered(int error, int fd)
 	} else if (said) {
 		answer_say(s, said);
 		answer_done(s, true);
+	} else if (s->command == CMD_CAPTURE_TFTP) {
+		file_send(s,
+			  span_str(s->spelled + sizeof("capture export tftp ") -
+				   1),
+			  fd);
 	} else {
 		file(s, fd);
 	}

@@ -486,6 +486,7 @@ static enum wish run(struct session *s, const struct cli_matched *m,
 		if (s->tty)
 			capture_export(s);
 		return only_at_a_terminal(s, WISH_ANSWER);
+	case CMD_CAPTURE_TFTP: capture_send(s); return WISH_ANSWER;
 	case CMD_UPGRADE:
 	case CMD_UPGRADE_OLDER: flash_fetch(s, m); return WISH_ANSWER;
 	case CMD_RELOAD_IN: boss_reload(s, cli_number(arg)); return WISH_ANSWER;

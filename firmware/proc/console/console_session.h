@@ -86,6 +86,8 @@ void exec_options(struct session *s, struct span before, struct cli_options *o);
 /* console_answer.c: what is said, */
 void answer_say(struct session *s, const char *text);
 void answer_add(struct session *s, struct span text);
+/* What a program said in a descriptor, up to a limit. */
+void answer_add_file(struct session *s, int fd);
 /* in K.answer from here on, and then taken for s. */
 void answer_begin(void);
 void answer_take(struct session *s);
@@ -145,9 +147,15 @@ void flash_attach(int fd);
 void flash_ask(struct session *s, enum flash_op op);
 /* Arguments host and file of m: fetched, then installed. */
 void flash_fetch(struct session *s, const struct cli_matched *m);
-/* As boss says: FETCHED. True: fd is taken. */
-bool flash_fetched(int error, int fd);
 void flash_forget(const struct session *s);
+
+/* console_file.c: arguments host and file of m: fetched for flashd. */
+void file_fetch(struct session *s, const struct cli_matched *m);
+/* where: "HOST FILE"; fd, which stays the caller's: the file. */
+void file_send(struct session *s, struct span where, int fd);
+/* As boss says: FETCHED. True: fd is taken. */
+bool file_answered(int error, int fd);
+void file_forget(const struct session *s);
 
 /* console_peers.c: peer pin, in spelled; then what it is about, and that it is
  * meant. */
@@ -159,6 +167,7 @@ void peers_pin(struct session *s);
 void capture_start(struct session *s, const struct cli_matched *m);
 void capture_stop(struct session *s);
 void capture_export(struct session *s);
+void capture_send(struct session *s);
 /* As witness says: CAPTURED; and that it is gone. */
 void capture_answered(int error, int fd);
 void capture_lost(void);

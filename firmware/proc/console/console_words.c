@@ -126,6 +126,8 @@ static const struct cli_command commands[] = {
 	ROW("capture export", 0, MODE_EXEC, "the file, pcapng"),
 	ROW("capture export xmodem", CMD_CAPTURE_EXPORT, MODE_EXEC,
 	    "over this line"),
+	ROW("capture export tftp HOST FILE", CMD_CAPTURE_TFTP, MODE_EXEC,
+	    "over the management port"),
 	ROW("reload", CMD_RELOAD, MODE_EXEC, "restart the box"),
 	NUM("reload in MINUTES", CMD_RELOAD_IN, MODE_EXEC,
 	    "in a while, unless it is cancelled", 1, 10080),
