@@ -8,6 +8,12 @@
 #include "base/text.h"
 #include "base/wipe.h"
 
+enum {
+	CB_MAX = SCRAM_GS2_MAX + 32, /* what "c=" says: header, binding */
+	/* "c=" in base64, "," and "r=" */
+	WANT_MAX = 8 + (CB_MAX + 2) / 3 * 4 + SCRAM_NONCE_MAX,
+};
+
 static struct span nonce_of(const struct scram *s)
 {
 	return (struct span){ (const uint8_t *)s->nonce, s->nonce_n };
@@ -124,7 +130,7 @@ static int own_nonce(struct scram *s, const struct sasl_ask *ask)
 static int final_bare(const struct scram *s, const struct sasl_ask *ask,
 		      struct buf *out)
 {
-	uint8_t cb[sizeof(s->gs2) + sizeof(ask->binding.exporter)];
+	uint8_t cb[CB_MAX];
 	struct buf b;
 	int r;
 
@@ -320,40 +326,64 @@ int scram_client_final(struct scram *s, struct span in)
 
 /* --- server --------------------------------------------------------------------- */
 
-/* "n,,", "y,,", "p=tls-exporter,,"; somebody to act for ("a=") is not taken. */
+/* How the client binds, and up to "," for whom it acts: "n,", "y,",
+ * "p=tls-exporter,", then nothing or "a=NAME", then ",". whom: as it stands there,
+ * empty if nobody does. */
 static int parse_gs2(struct scram *s, const struct sasl_ask *ask,
-		     struct span *in)
+		     struct span *in, struct span *whom)
 {
-	static const char *const heads[] = { "n,,", "y,,", "p=tls-exporter,," };
+	static const char *const flags[] = { "n,", "y,", "p=tls-exporter," };
+	struct span all = *in, f;
 	struct text t;
+	size_t i;
 
-	for (size_t i = 0; i < 3; i++) {
-		struct span h = span_str(heads[i]);
-
-		if (in->n < h.n || memcmp(in->p, h.p, h.n) != 0)
-			continue;
-		*in = span_skip(*in, h.n);
-		text_init(&t, s->gs2, sizeof(s->gs2));
-		text_span(&t, h);
-		if (sasl_plus(ask) != (i == 2))
-			return E_PEER_PROOF;
-		/* It would have taken -PLUS and did not see it. */
-		return i == 1 && ask->binding.exporter_there ? E_PEER_PROOF
-							     : OK;
+	for (i = 0; i < 3; i++) {
+		f = span_str(flags[i]);
+		if (in->n > f.n && memcmp(in->p, f.p, f.n) == 0)
+			break;
 	}
-	return E_PEER_SYNTAX;
+	if (i == 3)
+		return E_PEER_SYNTAX;
+	*in = span_skip(*in, f.n);
+	*whom = (struct span){ NULL, 0 };
+	if (in->p[0] == ',')
+		*in = span_skip(*in, 1);
+	else if (field(in, 'a', whom) != OK || in->n == 0)
+		return E_PEER_SYNTAX;
+	all.n -= in->n;
+	if (all.n > SCRAM_GS2_MAX)
+		return E_PEER_LONG;
+	text_init(&t, s->gs2, sizeof(s->gs2));
+	text_span(&t, all);
+	if (sasl_plus(ask) != (i == 2))
+		return E_PEER_PROOF;
+	/* It would have taken -PLUS and did not see it. */
+	return i == 1 && ask->binding.exporter_there ? E_PEER_PROOF : OK;
+}
+
+/* "a=" and "n=" are the same one, or there is no "a=". */
+static int acts_for(struct span whom, struct span user)
+{
+	uint8_t mem[SCRAM_GS2_MAX];
+	size_t n;
+
+	if (whom.p == NULL)
+		return OK;
+	if (take_name(whom, mem, sizeof(mem), &n) != OK)
+		return E_PEER_SYNTAX;
+	return span_eq((struct span){ mem, n }, user) ? OK : E_PEER_PROOF;
 }
 
 int scram_server_first(struct scram *s, const struct sasl_ask *ask,
 		       struct span in, uint8_t *user, size_t max,
 		       size_t *user_n)
 {
-	struct span name, nonce;
+	struct span name, nonce, whom;
 	int r;
 
 	if (s->state != SCRAM_BEGIN)
 		return fail(s, E_PEER_ORDER);
-	r = parse_gs2(s, ask, &in);
+	r = parse_gs2(s, ask, &in, &whom);
 	if (r != OK)
 		return fail(s, r);
 	if (in.n > sizeof(s->bare))
@@ -367,7 +397,9 @@ int scram_server_first(struct scram *s, const struct sasl_ask *ask,
 		return fail(s, E_PEER_LONG);
 	memcpy(s->nonce, nonce.p, nonce.n);
 	s->nonce_n = nonce.n;
-	r = own_nonce(s, ask);
+	r = acts_for(whom, (struct span){ user, *user_n });
+	if (r == OK)
+		r = own_nonce(s, ask);
 	s->state = SCRAM_FIRST;
 	return r == OK ? OK : fail(s, r);
 }
@@ -451,7 +483,7 @@ static int check(struct scram *s, struct span last, uint8_t *proof)
 int scram_server_final(struct scram *s, const struct sasl_ask *ask,
 		       struct span in, struct buf *out)
 {
-	uint8_t want[SCRAM_NONCE_MAX + 128], proof[DIGEST_MAX];
+	uint8_t want[WANT_MAX], proof[DIGEST_MAX];
 	struct span v, all = in;
 	size_t n;
 	struct buf b;

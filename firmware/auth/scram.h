@@ -20,6 +20,8 @@ enum {
 	SCRAM_NONCE = 24,	/* characters of ours */
 	SCRAM_NONCE_MAX = 256,	/* both halves */
 	SCRAM_FIRST_MAX = 1024, /* the server's first message */
+	/* "p=tls-exporter,a=...,": accounts have short names */
+	SCRAM_GS2_MAX = 255,
 	SCRAM_BARE_MAX = 2 * SASL_USER_MAX + SCRAM_NONCE_MAX,
 };
 
@@ -38,7 +40,7 @@ struct scram {
 	struct pbkdf2 work;
 	uint8_t signature[DIGEST_MAX]; /* of the server, expected or to send */
 	uint8_t stored[DIGEST_MAX];    /* server: StoredKey */
-	char gs2[24];		       /* "p=tls-exporter,,", "y,,", "n,," */
+	char gs2[SCRAM_GS2_MAX + 1];   /* "p=tls-exporter,,", "y,,", "n,," */
 	char nonce[SCRAM_NONCE_MAX + 1];
 	size_t nonce_n, bare_n, first_n;
 	uint8_t bare[SCRAM_BARE_MAX];	/* client-first-message-bare */
@@ -64,7 +66,9 @@ MUST_CHECK int scram_client_final(struct scram *s, struct span in);
 /* --- server: the same errors; E_PEER_PROOF the client does not know the
  * password, or somebody has taken -PLUS off the list */
 
-/* The client's first message; user: who it says it is. */
+/* The client's first message; user: who it says it is. It may say whom it acts for
+ * ("a=", RFC 5802 5.1): for itself, in the same octets; E_PEER_PROOF: for somebody
+ * else. */
 MUST_CHECK int scram_server_first(struct scram *s, const struct sasl_ask *ask,
 				  struct span in, uint8_t *user, size_t max,
 				  size_t *user_n);

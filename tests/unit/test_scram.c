@@ -208,7 +208,7 @@ static void too_long(void **state)
 struct pair {
 	struct sasl_ask client, server;
 	struct scram c, s;
-	uint8_t mem[4][1024], user[64];
+	uint8_t mem[4][1024], user[SASL_USER_MAX];
 	struct buf m[4];
 	size_t user_n;
 };
@@ -314,6 +314,65 @@ static void bindings(void **state)
 	assert_int_equal(exchange(&p, "user", PENCIL), E_PEER_PROOF);
 }
 
+/* The whole exchange of a client that says whom it acts for; gs2: how it begins. */
+static int acting(const char *gs2, const char *user)
+{
+	static const uint8_t salt[16] = "sixteen octets.";
+	char mem[1024];
+	struct pair p;
+	int r;
+
+	pair_init(&p, AUTH_SCRAM_SHA_256, gs2[0] == 'p', gs2[0] == 'p',
+		  gs2[0] == 'p');
+	assert_int_equal(
+		scram_client_first(&p.c, &p.client, span_str(user), &p.m[0]),
+		OK);
+	snprintf(p.c.gs2, sizeof(p.c.gs2), "%s", gs2);
+	snprintf(mem, sizeof(mem), "%s%.*s", gs2, (int)p.c.bare_n,
+		 (const char *)p.c.bare);
+	r = scram_server_first(&p.s, &p.server, pk_guard(span_str(mem)), p.user,
+			       sizeof(p.user), &p.user_n);
+	if (r != OK)
+		return r;
+	r = scram_server_salt(&p.s, PENCIL, salt);
+	while (r == E_AGAIN)
+		r = scram_server_work(&p.s, PENCIL, 5000, salt, &p.m[1]);
+	assert_int_equal(r, OK);
+	r = scram_client_challenge(&p.c, PENCIL, buf_span(&p.m[1]));
+	while (r == E_AGAIN)
+		r = scram_client_work(&p.c, &p.client, PENCIL, 5000, &p.m[2]);
+	assert_int_equal(r, OK);
+	return scram_server_final(&p.s, &p.server, pk_guard(buf_span(&p.m[2])),
+				  &p.m[3]);
+}
+
+/* RFC 5802 5.1: for itself, or for nobody that is let in. */
+static void for_whom(void **state)
+{
+	char gs2[SCRAM_GS2_MAX + 32] = "n,a=", user[SCRAM_GS2_MAX + 32] = "";
+
+	(void)state;
+	assert_int_equal(acting("n,a=user,", "user"), OK);
+	assert_int_equal(acting("p=tls-exporter,a=user,", "user"), OK);
+	assert_int_equal(acting("n,a=a=2Cb=3Dc,", "a,b=c"), OK);
+	assert_int_equal(acting("n,a=admin,", "user"), E_PEER_PROOF);
+	assert_int_equal(acting("n,a=User,", "user"), E_PEER_PROOF);
+	assert_int_equal(acting("n,a=use,", "user"), E_PEER_PROOF);
+	assert_int_equal(acting("n,a=user2,", "user"), E_PEER_PROOF);
+	assert_int_equal(acting("n,a=a,b=c,", "a,b=c"), E_PEER_SYNTAX);
+	assert_int_equal(acting("n,a=,", "user"), E_PEER_SYNTAX);
+	assert_int_equal(acting("n,a,", "user"), E_PEER_SYNTAX);
+	assert_int_equal(acting("n,b=user,", "user"), E_PEER_SYNTAX);
+	/* as long as can be kept, and one more */
+	memset(user, 'u', SCRAM_GS2_MAX - 5);
+	memset(gs2 + 4, 'u', SCRAM_GS2_MAX - 5);
+	gs2[SCRAM_GS2_MAX - 1] = ',';
+	assert_int_equal(acting(gs2, user), OK);
+	user[SCRAM_GS2_MAX - 5] = gs2[SCRAM_GS2_MAX - 1] = 'u';
+	gs2[SCRAM_GS2_MAX] = ',';
+	assert_int_equal(acting(gs2, user), E_PEER_LONG);
+}
+
 /* Every octet of the client's messages but the name counts. */
 static void clients_that_lie(void **state)
 {
@@ -324,6 +383,9 @@ static void clients_that_lie(void **state)
 		"n,,n=user",
 		"n,,n=user,r=",
 		"n,a=admin,n=user,r=abc",
+		"n,a=user",
+		"n,a=user,",
+		"n,a",
 		"p=tls-unique,,n=user,r=abc",
 		"p=tls-exporter,,n=user,r=abc",
 		"n,,r=abc,n=user",
@@ -398,6 +460,7 @@ int main(void)
 		cmocka_unit_test(too_long),
 		cmocka_unit_test(both_ends),
 		cmocka_unit_test(bindings),
+		cmocka_unit_test(for_whom),
 		cmocka_unit_test(clients_that_lie),
 		cmocka_unit_test(out_of_order),
 	};
