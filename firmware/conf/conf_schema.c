@@ -209,7 +209,8 @@ const struct conf_setting conf_schema[] = {
 	  .help = "let other boxes know, inside TLS, that this is one",
 	  .manual = "`on`: other boxes are told, inside TLS, that this is one, "
 		    "and who asks for a client's certificate is shown the "
-		    "first of `show crypto`; both need `inbound on`" },
+		    "first of `show crypto` that it takes; both need `inbound "
+		    "on`" },
 	{ .words = "account",
 	  .type = CONF_ACCOUNT,
 	  .secret = true,

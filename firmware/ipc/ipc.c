@@ -29,7 +29,8 @@ enum {
 	F_CLOCK = 1 << 11,    /* u8 */
 	F_PRINTS = 1 << 12,   /* u8 count, then u64, u64, u8 each */
 	F_TLS_ONLY = 1 << 13, /* u8 */
-	F_OCTETS = 1 << 14,   /* all that is left: last */
+	F_MAY = 1 << 14,      /* may_sign u8 */
+	F_OCTETS = 1 << 15,   /* all that is left: last */
 };
 
 #define R(x) (1u << ROLE_##x)
@@ -72,7 +73,7 @@ static const struct row {
 	[IPC_CONF_RESULT] = { R(CONFD), R(CONSOLE), F_ERROR | F_NUMBER, 1 },
 	[IPC_CONF_ASK] = { R(CONSOLE), R(CONFD), F_NUMBER | F_OP, 1 },
 	[IPC_TTY] = { R(BOSS), R(CONSOLE), F_ROLE, 1 },
-	[IPC_SECRETS] = { R(CONFD), R(KEYS), F_NUMBER, 1 },
+	[IPC_SECRETS] = { R(CONFD), R(KEYS), F_NUMBER | F_MAY, 1 },
 	[IPC_KEY_ASK] = { R(CONFD), R(KEYS), F_OP, 1 },
 	[IPC_KEY_RESULT] = { R(KEYS), R(CONFD), F_ERROR | F_OP, 2 },
 	[IPC_BOX] = { R(CONFD), R(CONSOLE), F_NUMBER, 1 },
@@ -113,6 +114,9 @@ static const struct row {
 	[IPC_LOGON_REPLY] = { R(KEYS), R(RELAY), F_FLOW | F_NUMBER | F_OCTETS,
 			      0 },
 	[IPC_LOGON_END] = { R(RELAY), R(KEYS), F_FLOW, 0 },
+	[IPC_SIGN] = { R(RELAY), R(KEYS), F_FLOW | F_NUMBER | F_OCTETS, 0 },
+	[IPC_SIGNED] = { R(KEYS), R(RELAY),
+			 F_FLOW | F_ERROR | F_NUMBER | F_OCTETS, 0 },
 	[IPC_PROBE] = { R(CONSOLE), R(RELAY),
 			F_CLIENT | F_SERVER | F_NUMBER | F_VIA | F_OCTETS, 0 },
 	[IPC_PROBED] = { R(RELAY), R(CONSOLE), F_ERROR | F_NUMBER | F_OCTETS,
@@ -215,6 +219,8 @@ static size_t encode(uint8_t *b, const struct row *r, const struct ipc_msg *m)
 		n += put_prints(b + n, m);
 	if (r->fields & F_TLS_ONLY)
 		b[n++] = m->tls_only;
+	if (r->fields & F_MAY)
+		b[n++] = m->may_sign;
 	if ((r->fields & F_OCTETS) && m->octets.n > 0) {
 		memcpy(b + n, m->octets.p, m->octets.n);
 		n += m->octets.n;
@@ -318,6 +324,13 @@ static bool decode(struct cursor *c, unsigned fields, struct ipc_msg *m)
 		return false;
 	if (fields & F_TLS_ONLY)
 		m->tls_only = take(c, 1)[0] != 0;
+	if (fields & F_MAY) {
+		uint8_t may = take(c, 1)[0];
+
+		m->may_sign = may == 1;
+		if (may > 1)
+			return false;
+	}
 	if (fields & F_OCTETS) {
 		m->octets.n = c->n;
 		m->octets.p = take(c, c->n);

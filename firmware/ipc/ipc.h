@@ -73,9 +73,9 @@ enum ipc_type {
 	 * SNAPSHOT_KEYS and SECRETS. */
 	IPC_SNAPSHOT,
 	IPC_SNAPSHOT_ACK,
-	/* confd to relay: a snapshot, and the private keys that have certificates
-	 * as a table of secrets, which is empty unless the box is a server
-	 * (settings, inbound); 2 fds (sealed memfds). */
+	/* confd to relay: a snapshot, and the certificates as a table of secrets
+	 * in which the private keys are empty; it is empty unless the box is a
+	 * server (settings, inbound); 2 fds (sealed memfds). */
 	IPC_SNAPSHOT_KEYS,
 	/* wire to relay: a client has connected and its server has answered;
 	 * 2 fds: stream to the client, stream to the server. tls_only: it came
@@ -108,8 +108,9 @@ enum ipc_type {
 	 * Index: which one, from 0. */
 	IPC_TTY,
 	/* confd to keys: the table of secrets that belongs to a snapshot
-	 * (secret/secret_table.h); 1 fd (sealed memfd). Answered by
-	 * SNAPSHOT_ACK. The accounts go to nobody else, ever. */
+	 * (secret/secret_table.h), and whether relays may have handshakes signed;
+	 * 1 fd (sealed memfd). Answered by SNAPSHOT_ACK. It goes to nobody else,
+	 * ever. */
 	IPC_SECRETS,
 	/* confd to keys: make or look at a key; 1 fd (memfd with a text; see
 	 * enum conf_op). Answered by KEY_RESULT; 2 fds: memfds with the answer
@@ -200,6 +201,11 @@ enum ipc_type {
 	IPC_LOGON,
 	IPC_LOGON_REPLY,
 	IPC_LOGON_END,
+	/* relay to keys: a signature for a handshake; octets: ipc_sign.h.
+	 * Answered by SIGNED with the same flow and number; octets: the
+	 * signature, or none with an error: E_CONF no key of that pin may. */
+	IPC_SIGN,
+	IPC_SIGNED,
 	/* console to relay: talk to a server as mail would, and say what there is
 	 * (proc/relay/relay_probe.c); octets: its name, or a domain. server:
 	 * its address, if there is one, and port. client: the address to
@@ -328,24 +334,26 @@ struct ipc_msg {
 	enum ipc_type type;
 	enum role role; /* PEER, STATS_OF: whose */
 	uint32_t index; /* PEER, STATS_OF: which relay */
-	uint32_t flow;	/* FLOW_*, LOGON*: never used twice while wire runs */
-	enum side side; /* FLOW_FINISH, FLOW_GONE */
+	/* FLOW_*, LOGON*, SIGN*: never used twice while wire runs */
+	uint32_t flow;
+	enum side side;			/* FLOW_FINISH, FLOW_GONE */
 	enum port client_port;		/* FLOW_OPEN: where the client is */
 	struct endpoint client, server; /* FLOW_OPEN; FLOW_DIAL: server */
 	bool tls_only;			/* FLOW_OPEN */
 	struct endpoint via;		/* MANAGE, PROBE */
-	int error;	 /* INTERCEPTED, SNAPSHOT_ACK, FLOW_DIAL_FAILED,
+	int error;	 /* INTERCEPTED, SNAPSHOT_ACK, FLOW_DIAL_FAILED, SIGNED,
 			      * FLOW_GONE, CONF_RESULT,
 			      * FLASH_RESULT: enum err */
 	uint64_t number; /* SNAPSHOT, SNAPSHOT_ACK, CONF_*, FLASH_*, SLOT_* */
 	uint16_t ports[16]; /* INTERCEPT */
 	uint32_t ports_n;
 	uint32_t clock;			    /* CLOCK */
+	bool may_sign;			    /* SECRETS */
 	struct print print[IPC_PRINTS_MAX]; /* PROTECT, EXPOSE */
 	uint32_t print_n;
 	enum conf_op op; /* CONF_ASK, KEY_ASK, KEY_RESULT */
-	/* LOGON, LOGON_REPLY, PROBE*, LEARNED, FORGET; received: until ipc_forget or the next
-	 * ipc_recv */
+	/* LOGON, LOGON_REPLY, SIGN*, PROBE*, LEARNED, FORGET; received: until
+	 * ipc_forget or the next ipc_recv */
 	struct span octets;
 	int fd[IPC_FDS_MAX]; /* received: the caller's to close */
 	uint32_t fd_n;

@@ -72,6 +72,9 @@
 	X(PROTOCOL_CLIENT, "protocol-errors-client", RELAY)          \
 	X(PROTOCOL_SERVER, "protocol-errors-server", RELAY)          \
 	X(PRINTS_LOST, "texts-not-named", RELAY)                     \
+	/* keys */                                                   \
+	X(SIGNED, "handshakes-signed", KEYS)                         \
+	X(SIGN_REFUSED, "signatures-refused", KEYS)                  \
 	/* witness */                                                \
 	X(LEAKS, "clear-text-seen", WITNESS)                         \
 	X(FRAMES_WATCHED, "frames-watched", WITNESS)                 \

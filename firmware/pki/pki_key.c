@@ -149,7 +149,7 @@ const char *pki_key_fault(const mbedtls_pk_context *pk)
 	}
 }
 
-static int describe(const mbedtls_pk_context *pk, struct pki_info *info)
+int pki_key_describe(const mbedtls_pk_context *pk, struct pki_info *info)
 {
 	unsigned char spki[SPKI_MAX];
 	int n = mbedtls_pk_write_pubkey_der(pk, spki, sizeof(spki));
@@ -173,7 +173,7 @@ int pki_key_info(struct span der, struct pki_info *info)
 	mbedtls_pk_init(&pk);
 	if (der.n > 0 && mbedtls_pk_parse_key(&pk, der.p, der.n, NULL, 0,
 					      pki_random, NULL) == 0)
-		r = describe(&pk, info);
+		r = pki_key_describe(&pk, info);
 	mbedtls_pk_free(&pk);
 	return r;
 }

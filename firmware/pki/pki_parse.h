@@ -16,6 +16,10 @@ int pki_random(void *arg, unsigned char *out, size_t n);
 /* NULL, or why it is not a key for us. */
 const char *pki_key_fault(const mbedtls_pk_context *pk);
 
+/* As pki_key_info. E_FULL: no memory. */
+MUST_CHECK int pki_key_describe(const mbedtls_pk_context *pk,
+				struct pki_info *info);
+
 /* DER of a key that is complete. E_FULL. */
 MUST_CHECK int pki_key_write(const mbedtls_pk_context *pk,
 			     uint8_t der[PKI_KEY_MAX], size_t *n);

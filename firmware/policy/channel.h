@@ -61,8 +61,8 @@ struct channel {
 	size_t names_n;
 	/* Without TLS: why not. RESULT_OK: it was never tried. */
 	enum tls_result missing;
-	/* Without TLS: it is our own fault, for want of memory. Nothing was
-	 * learnt about the server. */
+	/* Without TLS: it is our own fault, for want of memory or of a signature.
+	 * Nothing was learnt about the server. */
 	bool no_room;
 	/* One line of detail for people, e.g. "handshake: unexpected EOF". */
 	char why[CHANNEL_WHY_MAX];

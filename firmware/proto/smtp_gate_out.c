@@ -522,7 +522,7 @@ void smtp_gate_out_tls_failed(struct smtp_gate_out *g, const struct channel *ch)
 		return;
 	gate_granted(g, GATE_STARTTLS);
 	if (ch->no_room) {
-		gate_server_lost(g, "no memory for TLS");
+		gate_server_lost(g, "no memory or key for TLS");
 		return;
 	}
 	g->ch = *ch;

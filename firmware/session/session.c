@@ -197,8 +197,11 @@ static void watch_end(struct session *s)
 enum session_wish session_wish(const struct session *s)
 {
 	switch (gate_wish(&s->gate)) {
-	case GATE_NOTHING:
 	case GATE_STARTTLS:
+		return s->shaking && tls_engine_asks(s->layers.tls, NULL)
+			       ? SESSION_SIGN
+			       : SESSION_NOTHING;
+	case GATE_NOTHING:
 	case GATE_SEAL: break;
 	case GATE_DIAL: return SESSION_DIAL;
 	case GATE_ROUTE: return SESSION_ROUTE;
@@ -466,6 +469,22 @@ void session_heard_unknown(struct session *s, enum logon_result why,
 			   uint32_t wait_ms)
 {
 	smtp_gate_in_auth_unknown(s->gate.in, why, wait_ms);
+	move(s);
+}
+
+struct sign_ask session_sign(const struct session *s)
+{
+	struct sign_ask q = { .hash_n = 0 };
+
+	(void)tls_engine_asks(s->layers.tls, &q);
+	return q;
+}
+
+void session_signed(struct session *s, struct span signature)
+{
+	if (!s->shaking)
+		return;
+	tls_engine_signed(s->layers.tls, signature);
 	move(s);
 }
 

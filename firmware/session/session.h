@@ -21,6 +21,7 @@ enum session_wish {
 	SESSION_DIAL,  /* close the server socket, dial, then session_dialed */
 	SESSION_ROUTE, /* where is session_route()? Then session_routed, ... */
 	SESSION_AUTH,  /* ask keys about session_auth, then session_auth_... */
+	SESSION_SIGN,  /* ask keys for session_sign, then session_signed */
 	SESSION_CLOSE, /* write what out holds, then close both orderly */
 	SESSION_CUT,   /* the same, but reset the server */
 	SESSION_ABORT, /* reset both now */
@@ -84,6 +85,11 @@ void session_heard_known(struct session *s, struct span account,
 			 const struct sasl_outcome *o);
 void session_heard_unknown(struct session *s, enum logon_result why,
 			   uint32_t wait_ms);
+
+/* With SESSION_SIGN: what is to be signed for a handshake that waits. Empty: there is
+ * no such signature to be had. */
+struct sign_ask session_sign(const struct session *s);
+void session_signed(struct session *s, struct span signature);
 
 /* The time: tell it before anything else that happens. */
 void session_tick(struct session *s, uint64_t now_ms);

@@ -23,6 +23,14 @@ enum {
 	OVERHEAD = 512, /* of a record, with room for an alert */
 };
 
+/* A signature that was asked for. */
+struct signing {
+	struct sign_ask ask;
+	bool answered;
+	uint8_t signature[SIGN_MAX];
+	size_t n; /* 0: there is none */
+};
+
 struct tls_engine {
 	struct tls_trust *trust;       /* client: kept alive */
 	struct tls_identity *identity; /* ours, if there is one: kept alive */
@@ -34,6 +42,8 @@ struct tls_engine {
 	struct buf out;
 	struct buf app;
 	bool closing;
+	struct tls_cert *shown;	 /* ours; NULL: none yet */
+	struct signing *signing; /* NULL: nothing is to be signed */
 	struct channel fail;
 	struct logon_binding binding; /* of the exporter */
 	uint8_t *out_mem, *app_mem;   /* only while something is in them */
@@ -71,6 +81,64 @@ static int bio_recv(void *arg, unsigned char *p, size_t n)
 	memcpy(p, e->in.p + e->in_used, n);
 	e->in_used += n;
 	return (int)n;
+}
+
+static enum sign_scheme scheme_of(const mbedtls_ssl_context *ssl,
+				  const mbedtls_x509_crt *cert)
+{
+	if (mbedtls_pk_get_type(&cert->pk) != MBEDTLS_PK_RSA)
+		return SIGN_ECDSA;
+	return mbedtls_ssl_get_version_number(ssl) == MBEDTLS_SSL_VERSION_TLS1_3
+		       ? SIGN_RSA_PSS
+		       : SIGN_RSA_PKCS1;
+}
+
+/* mbedTLS wants a signature by the key of a certificate of ours. */
+static int on_sign(mbedtls_ssl_context *ssl, mbedtls_x509_crt *cert,
+		   mbedtls_md_type_t md, const unsigned char *hash, size_t n)
+{
+	struct tls_engine *e = mbedtls_ssl_get_user_data_p(ssl);
+	struct sign_ask *q;
+
+	(void)md; /* its length tells */
+	if (!sign_hash_can_be(n) || e->signing)
+		return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+	e->signing = calloc(1, sizeof(*e->signing));
+	if (!e->signing) {
+		e->fail.no_room = true;
+		return MBEDTLS_ERR_SSL_ALLOC_FAILED;
+	}
+	e->shown = tls_cert_of(cert);
+	q = &e->signing->ask;
+	q->scheme = scheme_of(ssl, cert);
+	memcpy(q->pin, e->shown->shown.spki_sha256, SIGN_PIN);
+	memcpy(q->hash, hash, n);
+	q->hash_n = (uint8_t)n;
+	return MBEDTLS_ERR_SSL_ASYNC_IN_PROGRESS;
+}
+
+/* Is it there? */
+static int on_signed(mbedtls_ssl_context *ssl, unsigned char *out, size_t *n,
+		     size_t size)
+{
+	struct tls_engine *e = mbedtls_ssl_get_user_data_p(ssl);
+	struct signing *s = e->signing;
+	bool there = s->n > 0 && s->n <= size;
+
+	if (!s->answered)
+		return MBEDTLS_ERR_SSL_ASYNC_IN_PROGRESS;
+	*n = s->n;
+	if (there)
+		memcpy(out, s->signature, s->n);
+	free(s);
+	e->signing = NULL;
+	return there ? 0 : MBEDTLS_ERR_SSL_PRIVATE_KEY_REQUIRED;
+}
+
+void tls_sign_elsewhere(mbedtls_ssl_config *c)
+{
+	mbedtls_ssl_conf_async_private_cb(c, on_sign, NULL, on_signed, NULL,
+					  NULL);
 }
 
 static void failed(struct tls_engine *e, const char *where, int code)
@@ -113,8 +181,11 @@ static void handshake(struct tls_engine *e)
 		e->fail.no_room = true;
 		r = MBEDTLS_ERR_SSL_ALLOC_FAILED;
 	}
-	if (r == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE)
+	if (r == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE ||
+	    r == MBEDTLS_ERR_SSL_ASYNC_IN_PROGRESS)
 		return;
+	if (r == MBEDTLS_ERR_SSL_PRIVATE_KEY_REQUIRED)
+		e->fail.no_room = true;
 	if (r != 0) {
 		failed(e, "handshake", r);
 		return;
@@ -182,6 +253,7 @@ struct tls_engine *tls_engine_on(const mbedtls_ssl_config *c)
 		return NULL;
 	}
 	mbedtls_ssl_set_bio(&e->ssl, e, bio_send, bio_recv, NULL);
+	mbedtls_ssl_set_user_data_p(&e->ssl, e);
 	return e;
 }
 
@@ -191,13 +263,16 @@ static mbedtls_ssl_config *config_with(struct tls_trust *t,
 				       struct tls_identity *own)
 {
 	mbedtls_ssl_config *c = calloc(1, sizeof(*c));
+	int r;
 
 	if (!c)
 		return NULL;
 	mbedtls_ssl_config_init(c);
-	if (tls_client_configure(c, t) == OK &&
-	    mbedtls_ssl_conf_own_cert(c, &own->cert[0]->chain,
-				      &own->cert[0]->key) == 0)
+	r = tls_client_configure(c, t);
+	tls_sign_elsewhere(c);
+	for (size_t i = 0; r == OK && i < own->n; i++)
+		r = tls_show(c, own->cert[i]);
+	if (r == OK)
 		return c;
 	mbedtls_ssl_config_free(c);
 	free(c);
@@ -269,6 +344,7 @@ void tls_engine_free(struct tls_engine *e)
 	free(e->config);
 	tls_trust_free(e->trust);
 	tls_identity_free(e->identity);
+	free(e->signing);
 	free(e->out_mem);
 	free(e->app_mem);
 	free(e);
@@ -360,6 +436,28 @@ enum tls_state tls_engine_state(const struct tls_engine *e)
 	return e->state;
 }
 
+bool tls_engine_asks(const struct tls_engine *e, struct sign_ask *q)
+{
+	bool asks = e->state == TLS_SHAKING && e->signing &&
+		    !e->signing->answered;
+
+	if (asks && q)
+		*q = e->signing->ask;
+	return asks;
+}
+
+void tls_engine_signed(struct tls_engine *e, struct span signature)
+{
+	if (!tls_engine_asks(e, NULL))
+		return;
+	e->signing->answered = true;
+	if (signature.n > 0 && signature.n <= SIGN_MAX) {
+		memcpy(e->signing->signature, signature.p, signature.n);
+		e->signing->n = signature.n;
+	}
+	move(e);
+}
+
 void tls_engine_channel(const struct tls_engine *e, struct channel *ch)
 {
 	const mbedtls_x509_crt *leaf = mbedtls_ssl_get_peer_cert(&e->ssl);
@@ -383,8 +481,10 @@ void tls_engine_channel(const struct tls_engine *e, struct channel *ch)
 	if (leaf)
 		tls_describe(leaf, ch);
 	ch->binding = e->binding;
-	if (leaf && e->trust) /* a server's own is not in here */
+	if (leaf && e->trust)
 		tls_bind_endpoint(leaf, &ch->binding);
+	else if (e->shown && !e->trust)
+		tls_bind_endpoint(&e->shown->chain, &ch->binding);
 }
 
 static void put_name(struct text *t, const mbedtls_x509_name *name)

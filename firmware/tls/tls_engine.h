@@ -44,9 +44,9 @@ void tls_trust_free(struct tls_trust *t);
 struct tls_engine;
 
 /* A client towards a server. sni: name to offer, empty for none; copied. own:
- * its first certificate is shown to a server that asks for one; NULL: none is.
- * NULL: no memory. The handshake starts by itself: out(TLS_NET) has the
- * ClientHello at once. */
+ * of its certificates the first one that fits is shown to a server that asks for
+ * one, or none; NULL: none is. NULL: no memory. The handshake starts by itself:
+ * out(TLS_NET) has the ClientHello at once. */
 struct tls_engine *tls_client_new(struct tls_trust *t, struct span sni,
 				  struct tls_identity *own);
 /*
@@ -72,8 +72,15 @@ void tls_engine_close(struct tls_engine *e);
 
 enum tls_state tls_engine_state(const struct tls_engine *e);
 
-/* Once UP: what the peer proved; server is left for the caller to fill. Once
- * FAILED: tls is false, missing and why say what happened. */
+/* SHAKING: does the handshake wait for a signature of ours? q may be NULL. It goes on
+ * where it was with _signed; an empty signature: there is none, which fails it, as a
+ * fault of our own (no_room). */
+bool tls_engine_asks(const struct tls_engine *e, struct sign_ask *q);
+void tls_engine_signed(struct tls_engine *e, struct span signature);
+
+/* Once UP: what the peer proved; server is left for the caller to fill. A log-on may
+ * be bound to the server's certificate: the peer's, or of ours the one it was shown.
+ * Once FAILED: tls is false, missing and why say what happened. */
 void tls_engine_channel(const struct tls_engine *e, struct channel *ch);
 
 /* Once UP: who the peer's certificates are, the leaf first, then who signed the

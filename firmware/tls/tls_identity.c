@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * tls_identity - see tls_identity.h: what is taken as a certificate of ours,
- * and which one a client is shown. The proof is in tls_identity_prove.c.
+ * and which one a client is shown. The proof is in tls_identity_prove.c. mbedTLS
+ * wants a key beside each: it gets the public one, to see what kind it is.
  */
 #include <mbedtls/build_info.h> /* first: the others ask it */
 #include <mbedtls/pk.h>
-#include <mbedtls/platform_util.h>
 #include <psa/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,7 @@ int tls_server_configure(mbedtls_ssl_config *c)
 	    mbedtls_ssl_conf_alpn_protocols(c, alpn) != 0)
 		return E_FULL;
 	tls_configure(c);
+	tls_sign_elsewhere(c);
 	/* Nobody's certificate is trusted; that of a client may be pinned. */
 	mbedtls_ssl_conf_cert_req_ca_list(
 		c, MBEDTLS_SSL_CERT_REQ_CA_LIST_DISABLED);
@@ -80,7 +81,7 @@ static int on_sni(void *arg, mbedtls_ssl_context *ssl, const unsigned char *p,
 	for (size_t i = 0; i < id->n; i++)
 		if (has_name(id->cert[i], (struct span){ host, n }) &&
 		    mbedtls_ssl_set_hs_own_cert(ssl, &id->cert[i]->chain,
-						&id->cert[i]->key) != 0)
+						&id->cert[i]->chain.pk) != 0)
 			return -1;
 	return 0;
 }
@@ -118,7 +119,6 @@ static void free_cert(struct tls_cert *c)
 	if (!c)
 		return;
 	mbedtls_x509_crt_free(&c->chain);
-	mbedtls_pk_free(&c->key);
 	free(c);
 }
 
@@ -126,6 +126,7 @@ void tls_identity_free(struct tls_identity *id)
 {
 	if (!id || --id->users > 0)
 		return;
+	tls_proof_drop(&id->proof);
 	for (int ask = 0; ask < 2; ask++)
 		mbedtls_ssl_config_free(&id->config[ask]);
 	for (size_t i = 0; i < id->n; i++)
@@ -136,13 +137,9 @@ void tls_identity_free(struct tls_identity *id)
 /* --- one more --------------------------------------------------------------- */
 
 /* mbedTLS wants a NUL behind PEM, and counts it. */
-static int parse(struct tls_cert *c, struct span chain, struct span key)
+static int parse(struct tls_cert *c, struct span chain)
 {
-	static const char pem[] = "-----BEGIN";
-	bool key_pem = key.n >= sizeof(pem) - 1 &&
-		       memcmp(key.p, pem, sizeof(pem) - 1) == 0;
-	size_t key_n = key.n + (key_pem ? 1 : 0);
-	unsigned char *copy = malloc(chain.n + key.n + 2);
+	unsigned char *copy = malloc(chain.n + 1);
 	int r;
 
 	if (!copy)
@@ -151,39 +148,26 @@ static int parse(struct tls_cert *c, struct span chain, struct span key)
 		memcpy(copy, chain.p, chain.n);
 	copy[chain.n] = '\0';
 	r = mbedtls_x509_crt_parse(&c->chain, copy, chain.n + 1);
-	if (r == 0 && key.n > 0) {
-		memcpy(copy, key.p, key.n);
-		copy[key.n] = '\0';
-		r = mbedtls_pk_parse_key(&c->key, copy, key_n, NULL, 0, tls_rng,
-					 NULL);
-		mbedtls_platform_zeroize(copy, key.n);
-	}
 	free(copy);
-	return r == 0 ? OK : E_CONF;
+	return r == 0 && c->chain.raw.p ? OK : E_CONF;
 }
 
-/* NULL, or what is wrong with it. */
-static const char *fault(struct tls_cert *c)
+/* NULL, or what is wrong with its key. */
+static const char *fault(const struct tls_cert *c)
 {
-	mbedtls_pk_type_t type = mbedtls_pk_get_type(&c->key);
+	const mbedtls_pk_context *pk = &c->chain.pk;
 
-	if (!c->chain.raw.p)
-		return "there is no certificate";
-	if (type == MBEDTLS_PK_NONE)
-		return "there is no private key";
-	if (type == MBEDTLS_PK_RSA &&
-	    mbedtls_pk_get_bitlen(&c->key) < RSA_BITS_MIN)
-		return "an RSA key below 2048 bits";
-	if (type != MBEDTLS_PK_RSA &&
-	    !mbedtls_pk_can_do(&c->key, MBEDTLS_PK_ECDSA))
-		return "a key of a kind that cannot sign";
-	if (mbedtls_pk_check_pair(&c->chain.pk, &c->key, tls_rng, NULL) != 0)
-		return "the key is not that of the certificate";
-	return NULL;
+	if (mbedtls_pk_get_type(pk) == MBEDTLS_PK_RSA)
+		return mbedtls_pk_get_bitlen(pk) < RSA_BITS_MIN
+			       ? "an RSA key below 2048 bits"
+			       : NULL;
+	return mbedtls_pk_can_do(pk, MBEDTLS_PK_ECDSA)
+		       ? NULL
+		       : "a key of a kind that cannot sign";
 }
 
 int tls_identity_add(struct tls_identity *id, struct span chain,
-		     struct span key, const char **why)
+		     const char **why)
 {
 	struct tls_cert *c;
 	int r;
@@ -196,12 +180,10 @@ int tls_identity_add(struct tls_identity *id, struct span chain,
 	if (!c)
 		return E_FULL;
 	mbedtls_x509_crt_init(&c->chain);
-	mbedtls_pk_init(&c->key);
 	(void)crypto_memory_failed(); /* of others */
-	r = parse(c, chain, key);
+	r = parse(c, chain);
 	if (r == E_CONF)
-		*why = c->chain.raw.p ? "the private key does not parse"
-				      : "the certificate does not parse";
+		*why = "the certificate does not parse";
 	if (r == OK) {
 		*why = fault(c);
 		r = *why ? E_CONF : OK;
@@ -217,6 +199,13 @@ int tls_identity_add(struct tls_identity *id, struct span chain,
 	tls_describe(&c->chain, &c->shown);
 	id->cert[id->n++] = c;
 	return OK;
+}
+
+int tls_show(mbedtls_ssl_config *c, struct tls_cert *cert)
+{
+	return mbedtls_ssl_conf_own_cert(c, &cert->chain, &cert->chain.pk) == 0
+		       ? OK
+		       : E_FULL;
 }
 
 /* --- what is asked about them ------------------------------------------------ */

@@ -56,14 +56,13 @@ static bool no_room(const struct tls_engine *e)
 	return ch.no_room;
 }
 
-/* NULL, or what went wrong. want: the certificate that must be shown. */
-static const char *converse(struct tls_engine *client,
-			    struct tls_engine *server,
-			    const struct tls_cert *want)
+/* NULL, or what went wrong with a handshake that has come to its end. want: the
+ * certificate that must have been shown. */
+static const char *judge(struct tls_engine *client, struct tls_engine *server,
+			 const struct tls_cert *want)
 {
 	static struct channel ch;
 
-	carry_all(client, server);
 	if (no_room(client) || no_room(server))
 		return no_memory;
 	if (tls_engine_state(client) != TLS_UP ||
@@ -77,38 +76,44 @@ static const char *converse(struct tls_engine *client,
 	return NULL;
 }
 
-static const char *try_on(const mbedtls_ssl_config *c, struct tls_trust *as,
-			  const struct tls_cert *want)
-{
-	struct tls_engine *client = tls_client_new(as, SPAN_LIT(""), NULL);
-	struct tls_engine *server = tls_engine_on(c);
-	const char *why = client && server ? converse(client, server, want)
-					   : no_memory;
+static const mbedtls_ssl_protocol_version versions[] = {
+	MBEDTLS_SSL_VERSION_TLS1_2, MBEDTLS_SSL_VERSION_TLS1_3
+};
 
-	tls_engine_free(client);
-	tls_engine_free(server);
-	return why;
+void tls_proof_drop(struct tls_proof *p)
+{
+	tls_engine_free(p->client);
+	tls_engine_free(p->server);
+	mbedtls_ssl_config_free(&p->alone);
+	tls_trust_free(p->as);
+	*p = (struct tls_proof){ .version = p->version };
 }
 
-/* One certificate, whatever others there are. */
-static const char *try_cert(struct tls_cert *c, struct tls_trust *as)
+/* One certificate, whatever others there are. False: no memory. */
+static bool begin(struct tls_proof *p, struct tls_cert *c)
 {
-	static const mbedtls_ssl_protocol_version versions[] = {
-		MBEDTLS_SSL_VERSION_TLS1_2, MBEDTLS_SSL_VERSION_TLS1_3
-	};
-	const char *why = NULL;
-	mbedtls_ssl_config alone;
+	unsigned bad;
 
-	mbedtls_ssl_config_init(&alone);
-	if (tls_server_configure(&alone) != OK ||
-	    mbedtls_ssl_conf_own_cert(&alone, &c->chain, &c->key) != 0)
-		why = no_memory;
-	for (size_t i = 0; !why && i < 2; i++) {
-		mbedtls_ssl_conf_max_tls_version(&as->client, versions[i]);
-		why = try_on(&alone, as, c);
-	}
-	mbedtls_ssl_config_free(&alone);
-	return why;
+	mbedtls_ssl_config_init(&p->alone);
+	p->as = tls_trust_new(SPAN_LIT(""), 0, &bad);
+	if (!p->as || tls_server_configure(&p->alone) != OK ||
+	    tls_show(&p->alone, c) != OK)
+		return false;
+	mbedtls_ssl_conf_max_tls_version(&p->as->client, versions[p->version]);
+	p->client = tls_client_new(p->as, SPAN_LIT(""), NULL);
+	p->server = tls_engine_on(&p->alone);
+	return p->client && p->server;
+}
+
+bool tls_identity_asks(const struct tls_identity *id, struct sign_ask *q)
+{
+	return id->proof.server && tls_engine_asks(id->proof.server, q);
+}
+
+void tls_identity_signed(struct tls_identity *id, struct span signature)
+{
+	id->proof.unsigned_ = signature.n == 0;
+	tls_engine_signed(id->proof.server, signature);
 }
 
 /* Clients that name no host are shown the first one, or what has a name of it
@@ -121,35 +126,49 @@ static int by_default(struct tls_identity *id)
 		if (i > 0 && !tls_cert_related(id->cert[0], c))
 			continue;
 		for (int ask = 0; ask < 2; ask++)
-			if (mbedtls_ssl_conf_own_cert(&id->config[ask],
-						      &c->chain, &c->key) != 0)
+			if (tls_show(&id->config[ask], c) != OK)
 				return E_FULL;
 	}
 	return OK;
 }
 
+/* As far as it goes. False: it waits for a signature. */
+static bool shake(struct tls_identity *id, const char **why)
+{
+	struct tls_proof *p = &id->proof;
+	struct tls_cert *c = id->cert[id->tried];
+
+	*why = no_memory;
+	if (!p->server && !begin(p, c))
+		return true;
+	carry_all(p->client, p->server);
+	*why = NULL;
+	if (tls_engine_asks(p->server, NULL))
+		return false;
+	*why = p->unsigned_ ? "its private key is not here"
+			    : judge(p->client, p->server, c);
+	return true;
+}
+
 int tls_identity_prove(struct tls_identity *id, const char **why, size_t *which)
 {
-	struct tls_trust *as;
-	unsigned bad;
-
 	BUG_ON(id->proved);
 	*which = id->tried;
 	*why = "there is no certificate";
 	if (id->n == 0)
 		return E_CONF;
-	*why = "no memory";
-	as = tls_trust_new(SPAN_LIT(""), 0, &bad);
-	if (!as)
-		return E_FULL;
-	*why = try_cert(id->cert[id->tried], as);
-	tls_trust_free(as);
+	if (!shake(id, why))
+		return E_AGAIN;
+	tls_proof_drop(&id->proof);
 	if (*why)
 		return *why == no_memory ? E_FULL : E_CONF;
+	if (++id->proof.version < sizeof(versions) / sizeof(versions[0]))
+		return E_AGAIN;
+	id->proof.version = 0;
 	if (++id->tried < id->n)
 		return E_AGAIN;
 	if (by_default(id) != OK) {
-		*why = "no memory";
+		*why = no_memory;
 		return E_FULL;
 	}
 	id->proved = true;

@@ -32,7 +32,7 @@ def agree_keys(p, sock=None, what="secrets", error=OK):
     sock = sock or p.keys
     m = receive(sock, 8.0)
     assert m and m[0] == "SECRETS", (m, p.stderr())
-    number = struct.unpack("<Q", m[1])[0]
+    number, p.may_sign = struct.unpack("<QB", m[1])
     send(sock, "SNAPSHOT_ACK", struct.pack("<iQ", error, number))
     table = contents(m[2][0])
     return table if what == "secrets" else number

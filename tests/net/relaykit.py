@@ -2,12 +2,18 @@
 """A relay alone: this test is boss, confd and wire, and both ends of the mail
 sessions (firmware/ipc/ipc.h). No network is needed."""
 import fcntl
+import hashlib
 import os
 import socket
 import struct
+import threading
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
 from confdkit import Confd
-from fake_boss import (CONFD, RELAY, WIRE, Program, pair, receive, send)
+from fake_boss import (CONFD, E_CONF, KEYS, OK, RELAY, WIRE, Program, pair,
+                       receive, send)
 
 CLIENT, SERVER = 0, 1
 MX = ("198.51.100.1", 25)
@@ -28,15 +34,70 @@ def sealed(data):
 
 
 def table(keys):
-    """(name, DER of a key, PEM) each, as secret/secret_table.h has it."""
+    """(name, DER of a key, PEM) each, as secret/secret_table.h has it; as relay gets
+    it, without the key."""
     if isinstance(keys, bytes):
         return keys
     out = b"SWSECRET" + struct.pack("<IIQ", 2, len(keys), 0)
-    for fields in keys:
+    for name, _, pem in keys:
+        fields = name, b"", pem
         out += struct.pack("<BBH", 2, len(fields), 0)
         out += struct.pack(f"<{len(fields)}I", *map(len, fields))
         out += b"".join(fields)
     return out
+
+
+SIGN_RSA_PKCS1, SIGN_RSA_PSS, SIGN_ECDSA = range(3)
+HASHES = {32: hashes.SHA256(), 48: hashes.SHA384(), 64: hashes.SHA512()}
+
+
+def pin(public):
+    return hashlib.sha256(public.public_bytes(
+        serialization.Encoding.DER,
+        serialization.PublicFormat.SubjectPublicKeyInfo)).digest()
+
+
+def sign_ask(scheme, key_pin, digest):
+    """As ipc/ipc_sign.h has it."""
+    return bytes([scheme]) + key_pin + digest
+
+
+def signature(key, scheme, digest):
+    how = utils.Prehashed(HASHES[len(digest)])
+    if scheme == SIGN_ECDSA:
+        return key.sign(digest, ec.ECDSA(how))
+    pad = padding.PKCS1v15() if scheme == SIGN_RSA_PKCS1 else padding.PSS(
+        padding.MGF1(HASHES[len(digest)]), len(digest))
+    return key.sign(digest, pad, how)
+
+
+class Keys(threading.Thread):
+    """Who signs for a relay; what it was asked is in asked."""
+
+    def __init__(self, sock):
+        super().__init__(daemon=True)
+        self.sock, self.keys, self.asked = sock, {}, []
+        self.mute = False  # hears, and says nothing
+        self.start()
+
+    def learn(self, certificates):
+        for _, der, _ in certificates:
+            key = serialization.load_der_private_key(der, None)
+            self.keys[pin(key.public_key())] = key
+
+    def run(self):
+        while m := receive(self.sock, 3600):
+            if m[0] != "SIGN":
+                continue
+            flow, number = struct.unpack_from("<IQ", m[1])
+            scheme, digest = m[1][12], m[1][45:]
+            self.asked.append((flow, scheme, len(digest)))
+            if self.mute:
+                continue
+            key = self.keys.get(m[1][13:45])
+            send(self.sock, "SIGNED",
+                 struct.pack("<IiQ", flow, OK if key else E_CONF, number) +
+                 (signature(key, scheme, digest) if key else b""))
 
 
 def compiled(text):
@@ -105,6 +166,8 @@ class Relay(Program):
     def __init__(self, text, early=(), policy=True, certificates=(), **kw):
         self.wire, wire = pair()
         self.confd, confd = pair()
+        ours, keys = pair()
+        self.keys = Keys(ours)
         self.text = text
         if policy:
             self.configure(text, certificates)
@@ -112,12 +175,26 @@ class Relay(Program):
             f.give(self.wire)
         super().__init__(RELAY, [
             ("PEER", struct.pack("<BI", CONFD, 0), [confd.fileno()]),
-            ("PEER", struct.pack("<BI", WIRE, 0), [wire.fileno()])], **kw)
-        wire.close()
-        confd.close()
+            ("PEER", struct.pack("<BI", WIRE, 0), [wire.fileno()]),
+            ("PEER", struct.pack("<BI", KEYS, 0), [keys.fileno()])], **kw)
+        for s in wire, confd, keys:
+            s.close()
         self.numbers = iter(range(100, 1000))
 
+    def new_keys(self):
+        """keys has died, and is back."""
+        old, (ours, theirs) = self.keys, pair()
+        old.sock.shutdown(socket.SHUT_RDWR)
+        old.join()
+        old.sock.close()
+        self.keys = Keys(ours)
+        self.keys.keys = old.keys
+        send(self.sock, "PEER", struct.pack("<BI", KEYS, 0), [theirs.fileno()])
+        theirs.close()
+
     def configure(self, text, certificates=()):
+        if not isinstance(certificates, bytes):
+            self.keys.learn(certificates)
         fds = sealed(compiled(text)), sealed(table(certificates))
         send(self.confd, "SNAPSHOT_KEYS", struct.pack("<Q", 1), fds)
         for fd in fds:

@@ -244,9 +244,9 @@ def keys_fixture():
     p.stop()
 
 
-def give(p, number, data):
+def give(p, number, data, may_sign=True):
     fd = memfd(data)
-    send(p.confd, "SECRETS", struct.pack("<Q", number), [fd])
+    send(p.confd, "SECRETS", struct.pack("<QB", number, may_sign), [fd])
     kind, body, _ = receive(p.confd)
     assert kind == "SNAPSHOT_ACK"
     error, of = struct.unpack("<iQ", body)
@@ -255,10 +255,14 @@ def give(p, number, data):
 
 
 def memory(p):
+    return memory_of(p.process.pid)
+
+
+def memory_of(pid):
     """All that the program has written to."""
     out = b""
-    with open(f"/proc/{p.process.pid}/maps") as maps, \
-            open(f"/proc/{p.process.pid}/mem", "rb") as mem:
+    with open(f"/proc/{pid}/maps") as maps, \
+            open(f"/proc/{pid}/mem", "rb") as mem:
         for line in maps:
             where, rights = line.split()[:2]
             low, high = (int(x, 16) for x in where.split("-"))

@@ -64,6 +64,7 @@ static struct ipc_msg example(enum ipc_type type, unsigned fds)
 			     .ports = { 25, 587, 65535 },
 			     .ports_n = 3,
 			     .op = CONF_OP_COMMIT,
+			     .may_sign = true,
 			     .octets = SPAN_LIT("octets\0of a log-on") };
 
 	for (unsigned i = 0; i < fds && i < IPC_FDS_MAX; i++)
@@ -108,6 +109,7 @@ static void same(const struct ipc_msg *a, const struct ipc_msg *b)
 	assert_true(b->index == a->index || b->index == 0);
 	assert_true(b->flow == a->flow || b->flow == 0);
 	assert_true(b->side == a->side || b->side == 0);
+	assert_true(b->may_sign == (a->type == IPC_SECRETS));
 	assert_true(b->client_port == a->client_port || b->client_port == 0);
 	assert_true(!memcmp(&b->client, &a->client, sizeof(none)) ||
 		    !memcmp(&b->client, &none, sizeof(none)));
@@ -222,6 +224,8 @@ static size_t open_ended(enum ipc_type t)
 	case IPC_LOGON_REPLY:
 	case IPC_LEARNED:
 	case IPC_FORGET:
+	case IPC_SIGN:
+	case IPC_SIGNED:
 	case IPC_PROBE:
 	case IPC_PROBED: return example(t, 0).octets.n;
 	default: return 0;

@@ -699,42 +699,121 @@ static void a_client_certificate_is_not_given(void **state)
 		}
 }
 
-/* Ours, to a server that asks: with its key, and to the others nothing. */
-static void our_certificate_is_shown_to_who_asks(void **state)
+static void add_own(struct tls_identity *id, const struct pki_cert *c)
 {
-	struct pki_want w = { .san = "DNS:box.example", .key = PKI_EC2 };
-	struct pki_cert own = pki_make(&w, &ca);
-	char *chain = pki_pem(&own), *key = pki_key_pem(&own);
-	struct tls_identity *id = tls_identity_new();
+	char *chain = pki_pem(c);
 	const char *why;
 
-	(void)state;
-	assert_int_equal(
-		tls_identity_add(id, span_str(chain), span_str(key), &why), OK);
-	for (int v = 0; v < 2; v++)
-		for (int ask = 0; ask < 2; ask++) {
-			struct peer_want want = only(versions[v]);
-			struct tls_engine *e;
-			X509 *shown;
-
-			want.client_cert = want.insist = ask;
-			e = tls_client_new(trust, SPAN_LIT("mx.example.com"),
-					   id);
-			peer_init(&peer, &want);
-			X509_STORE_add_cert(SSL_CTX_get_cert_store(peer.ctx),
-					    ca.x);
-			peer_shake(&peer, e, 3);
-			is_up(e, versions[v]);
-			shown = SSL_get1_peer_certificate(peer.ssl);
-			assert_int_equal(shown != NULL, ask);
-			if (shown)
-				assert_int_equal(X509_cmp(shown, own.x), 0);
-			X509_free(shown);
-			done(e);
-		}
-	tls_identity_free(id);
-	free(key);
+	assert_int_equal(tls_identity_add(id, span_str(chain), &why), OK);
 	free(chain);
+}
+
+/* What a server that asks, and takes these algorithms, is shown. */
+static void is_shown(struct tls_identity *id, int version, const char *takes,
+		     const struct pki_cert *want)
+{
+	struct peer_want w = only(version);
+	struct tls_engine *e;
+	X509 *shown;
+
+	w.client_cert = takes != NULL;
+	w.insist = want != NULL;
+	e = tls_client_new(trust, SPAN_LIT("mx.example.com"), id);
+	peer_init(&peer, &w);
+	X509_STORE_add_cert(SSL_CTX_get_cert_store(peer.ctx), ca.x);
+	if (takes)
+		assert_int_equal(SSL_set1_client_sigalgs_list(peer.ssl, takes),
+				 1);
+	peer_shake(&peer, e, 3);
+	is_up(e, version);
+	shown = SSL_get1_peer_certificate(peer.ssl);
+	assert_int_equal(shown != NULL, want != NULL);
+	if (shown)
+		assert_int_equal(X509_cmp(shown, want->x), 0);
+	X509_free(shown);
+	done(e);
+}
+
+/* Ours, to a server that asks, of the kind that it takes; and to others nothing. */
+static void our_certificate_is_shown_to_who_asks(void **state)
+{
+	static const char all[] = "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256:"
+				  "RSA+SHA384:ECDSA+SHA384";
+	static const char rsa_only[] = "RSA-PSS+SHA256:RSA+SHA256:RSA+SHA384";
+	static const char ec_only[] = "ECDSA+SHA256:ECDSA+SHA384";
+	struct pki_want w = { .san = "DNS:box.example", .key = PKI_EC2 };
+	struct pki_cert ec = pki_make(&w, &ca), rsa;
+	struct tls_identity *one = tls_identity_new(),
+			    *two = tls_identity_new();
+
+	(void)state;
+	w.key = PKI_RSA;
+	rsa = pki_make(&w, &ca);
+	add_own(one, &ec);
+	add_own(two, &ec);
+	add_own(two, &rsa);
+	for (int v = 0; v < 2; v++) {
+		is_shown(one, versions[v], NULL, NULL);
+		is_shown(one, versions[v], all, &ec);
+		is_shown(one, versions[v], ec_only, &ec);
+		/* rather nothing than what ends the handshake */
+		is_shown(one, versions[v], rsa_only, NULL);
+		is_shown(two, versions[v], all, &ec);
+		is_shown(two, versions[v], ec_only, &ec);
+		is_shown(two, versions[v], rsa_only, &rsa);
+		is_shown(two, versions[v], "ed25519", NULL);
+		is_shown(two, versions[v], NULL, NULL);
+	}
+	tls_identity_free(one);
+	tls_identity_free(two);
+	pki_free(&ec);
+	pki_free(&rsa);
+}
+
+/* A signature that does not come, comes wrong or too long ends the handshake, and
+ * until it is there the handshake waits, whatever else happens. */
+static void a_signature_may_come_late_or_never(void **state)
+{
+	static uint8_t rubbish[SIGN_MAX + 1] = { 0x30, 0x06, 2, 1, 1, 2, 1, 1 };
+	static const struct {
+		size_t n;
+		bool own_fault;
+	} bad[] = { { 0, true }, { 8, false }, { SIGN_MAX + 1, true } };
+	struct pki_want w = { .san = "DNS:box.example", .key = PKI_EC2 };
+	struct pki_cert own = pki_make(&w, &ca);
+	struct tls_identity *id = tls_identity_new();
+
+	(void)state;
+	add_own(id, &own);
+	for (size_t i = 0; i < 2 * sizeof(bad) / sizeof(bad[0]); i++) {
+		struct peer_want want = only(versions[i % 2]);
+		struct tls_engine *e;
+		struct channel ch;
+
+		want.client_cert = true;
+		e = tls_client_new(trust, SPAN_LIT("mx.example.com"), id);
+		peer_init(&peer, &want);
+		X509_STORE_add_cert(SSL_CTX_get_cert_store(peer.ctx), ca.x);
+		while (!tls_engine_asks(e, NULL))
+			assert_true(peer_move(&peer, e, 65536) ||
+				    tls_engine_asks(e, NULL));
+		assert_int_equal(
+			tls_engine_feed(e, TLS_NET, SPAN_LIT("anything")), 0);
+		assert_true(tls_engine_asks(e, NULL));
+		assert_int_equal(tls_engine_state(e), TLS_SHAKING);
+		tls_engine_signed(e, (struct span){ rubbish, bad[i / 2].n });
+		assert_false(tls_engine_asks(e, NULL));
+		peer_shake(&peer, e, 65536);
+		if (bad[i / 2].own_fault) {
+			assert_int_equal(tls_engine_state(e), TLS_FAILED);
+			tls_engine_channel(e, &ch);
+			assert_true(ch.no_room && !ch.tls);
+		} else {
+			assert_false(SSL_is_init_finished(peer.ssl));
+		}
+		done(e);
+	}
+	tls_identity_free(id);
 	pki_free(&own);
 }
 
@@ -985,6 +1064,7 @@ int main(void)
 		cmocka_unit_test(tickets_are_ignored),
 		cmocka_unit_test(a_client_certificate_is_not_given),
 		cmocka_unit_test(our_certificate_is_shown_to_who_asks),
+		cmocka_unit_test(a_signature_may_come_late_or_never),
 		cmocka_unit_test(what_is_not_tls_is_refused),
 		cmocka_unit_test(octets_before_the_server_hello_are_refused),
 		cmocka_unit_test(an_alert_ends_it),

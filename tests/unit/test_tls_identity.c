@@ -36,11 +36,10 @@ static struct pki_cert cert(const char *san, enum pki_key key)
 }
 
 /* OK, or what is wrong. */
-static const char *add_texts(struct tls_identity *id, const char *chain,
-			     const char *key)
+static const char *add_text(struct tls_identity *id, const char *chain)
 {
 	const char *why = "?";
-	int r = tls_identity_add(id, span_str(chain), span_str(key), &why);
+	int r = tls_identity_add(id, span_str(chain), &why);
 
 	assert_true(r == OK || r == E_CONF);
 	return r == OK ? NULL : why;
@@ -48,20 +47,24 @@ static const char *add_texts(struct tls_identity *id, const char *chain,
 
 static const char *add(struct tls_identity *id, const struct pki_cert *c)
 {
-	char *chain = pki_pem(c), *key = pki_key_pem(c);
-	const char *why = add_texts(id, chain, key);
+	char *chain = pki_pem(c);
+	const char *why = add_text(id, chain);
 
 	free(chain);
-	free(key);
 	return why;
 }
 
 static int prove(struct tls_identity *id, const char **why, size_t *which)
 {
+	struct sign_ask q;
 	int r;
 
-	while ((r = tls_identity_prove(id, why, which)) == E_AGAIN)
+	while ((r = tls_identity_prove(id, why, which)) == E_AGAIN) {
 		assert_null(*why);
+		if (tls_identity_asks(id, &q))
+			tls_identity_signed(id, sign_by(&q));
+	}
+	assert_false(tls_identity_asks(id, NULL));
 	return r;
 }
 
@@ -88,7 +91,7 @@ static void is_refused(const struct pki_want *w, const char *expected)
 
 /* --- what is taken ------------------------------------------------------------- */
 
-static void keys_of_every_kind_and_spelling(void **state)
+static void keys_of_every_kind(void **state)
 {
 	static const enum pki_key kind[] = { PKI_EC, PKI_RSA, PKI_EC2 };
 	struct tls_identity *id = tls_identity_new();
@@ -96,18 +99,8 @@ static void keys_of_every_kind_and_spelling(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct pki_cert c = cert("DNS:mx.example.com", kind[i]);
-		char *chain = pki_pem(&c);
-		uint8_t *der = NULL;
-		int n = i2d_PrivateKey(c.key, &der); /* SEC1, PKCS #1 */
-		const char *why;
 
 		assert_null(add(id, &c));
-		assert_int_equal(
-			tls_identity_add(id, span_str(chain),
-					 (struct span){ der, (size_t)n }, &why),
-			OK);
-		OPENSSL_free(der);
-		free(chain);
 		pki_free(&c);
 	}
 	is_proved(id);
@@ -119,84 +112,42 @@ static void what_cannot_be_used_is_named(void **state)
 	static const struct pki_want rsa = { .key = PKI_RSA1024 },
 				     ed = { .key = PKI_ED };
 	struct pki_cert one = cert("DNS:a.example", PKI_EC);
-	struct pki_cert two = cert("DNS:b.example", PKI_EC2);
-	char *chain = pki_pem(&one), *key = pki_key_pem(&two);
+	char *chain = pki_pem(&one);
 	struct tls_identity *id = tls_identity_new();
-	char *cut = strdup(chain);
 
 	(void)state;
 	is_refused(&rsa, "an RSA key below 2048 bits");
 	/* mbedTLS knows no Ed25519 at all */
 	is_refused(&ed, "the certificate does not parse");
-	cut[strlen(cut) / 2] = '\0';
-	assert_string_equal(add_texts(id, chain, key),
-			    "the key is not that of the certificate");
-	assert_string_equal(add_texts(id, chain, "-----BEGIN nothing"),
-			    "the private key does not parse");
-	assert_string_equal(add_texts(id, chain, "garbage"),
-			    "the private key does not parse");
-	assert_string_equal(add_texts(id, chain, ""),
-			    "there is no private key");
-	assert_string_equal(add_texts(id, cut, key),
+	chain[strlen(chain) / 2] = '\0';
+	assert_string_equal(add_text(id, chain),
 			    "the certificate does not parse");
-	assert_string_equal(add_texts(id, "", key),
-			    "the certificate does not parse");
-	assert_string_equal(add_texts(id, "not a certificate", key),
+	assert_string_equal(add_text(id, ""), "the certificate does not parse");
+	assert_string_equal(add_text(id, "not a certificate"),
 			    "the certificate does not parse");
 	assert_null(tls_identity_pin(id, 0));
 	assert_int_equal(tls_identity_until(id, 0), 0);
 	tls_identity_free(id);
 	tls_identity_free(NULL);
 	free(chain);
-	free(key);
-	free(cut);
 	pki_free(&one);
-	pki_free(&two);
-}
-
-static void an_encrypted_key_is_not_taken(void **state)
-{
-	struct pki_cert c = cert("DNS:a.example", PKI_EC);
-	struct tls_identity *id = tls_identity_new();
-	BIO *b = BIO_new(BIO_s_mem());
-	char *chain = pki_pem(&c), *p;
-	const char *why;
-	long n;
-
-	(void)state;
-	PEM_write_bio_PrivateKey(b, c.key, EVP_aes_128_cbc(),
-				 (unsigned char *)"word", 4, NULL, NULL);
-	n = BIO_get_mem_data(b, &p);
-	assert_int_equal(
-		tls_identity_add(id, span_str(chain),
-				 (struct span){ (uint8_t *)p, (size_t)n },
-				 &why),
-		E_CONF);
-	assert_string_equal(why, "the private key does not parse");
-	BIO_free(b);
-	free(chain);
-	tls_identity_free(id);
-	pki_free(&c);
 }
 
 static void sixteen_and_no_more(void **state)
 {
 	struct pki_cert c = cert("DNS:mx.example.com", PKI_EC);
-	char *chain = pki_pem(&c), *key = pki_key_pem(&c);
+	char *chain = pki_pem(&c);
 	struct tls_identity *id = tls_identity_new();
 	const char *why;
 
 	(void)state;
 	for (int i = 0; i < TLS_CERTS_MAX; i++)
 		assert_null(add(id, &c));
-	assert_int_equal(
-		tls_identity_add(id, span_str(chain), span_str(key), &why),
-		E_FULL);
+	assert_int_equal(tls_identity_add(id, span_str(chain), &why), E_FULL);
 	assert_string_equal(why, "too many certificates");
 	is_proved(id);
 	tls_identity_free(id);
 	free(chain);
-	free(key);
 	pki_free(&c);
 }
 
@@ -275,6 +226,45 @@ static void a_certificate_that_no_server_may_use_is_found(void **state)
 	}
 }
 
+/* Nobody has the key, or somebody signs with another one. */
+static void without_the_key_there_is_no_proof(void **state)
+{
+	static const struct {
+		bool wrong;
+		const char *why;
+	} row[] = { { false, "its private key is not here" },
+		    { true, "a handshake with it fails" } };
+	struct pki_cert c = cert("DNS:a.example", PKI_EC);
+	struct pki_cert other = cert("DNS:b.example", PKI_EC2);
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_identity *id = tls_identity_new();
+		struct sign_ask q;
+		const char *why;
+		size_t which;
+
+		assert_null(add(id, &c));
+		assert_int_equal(tls_identity_prove(id, &why, &which), E_AGAIN);
+		/* it does not go on by itself */
+		assert_int_equal(tls_identity_prove(id, &why, &which), E_AGAIN);
+		assert_true(tls_identity_asks(id, &q));
+		assert_memory_equal(q.pin, tls_identity_pin(id, 0), SIGN_PIN);
+		assert_int_equal(q.scheme, SIGN_ECDSA);
+		assert_null(add(id, &other));
+		memcpy(q.pin, tls_identity_pin(id, 1), SIGN_PIN);
+		tls_identity_signed(id, row[i].wrong
+						? sign_by(&q)
+						: (struct span){ NULL, 0 });
+		assert_int_equal(tls_identity_prove(id, &why, &which), E_CONF);
+		assert_string_equal(why, row[i].why);
+		assert_int_equal(which, 0);
+		tls_identity_free(id);
+	}
+	pki_free(&c);
+	pki_free(&other);
+}
+
 /* --- which one is shown ----------------------------------------------------------- */
 
 struct show {
@@ -287,6 +277,18 @@ static struct pki_cert named(const char *cn, const char *san, enum pki_key key)
 	struct pki_want w = { .cn = cn, .san = san, .key = key };
 
 	return pki_make(&w, &ca);
+}
+
+/* RFC 5929 4: what a log-on is bound to is the certificate that was shown. */
+static void endpoint_is(const struct tls_engine *e, X509 *x)
+{
+	static struct channel ch;
+	uint8_t digest[32];
+
+	X509_digest(x, EVP_sha256(), digest, NULL);
+	tls_engine_channel(e, &ch);
+	assert_int_equal(ch.binding.endpoint_n, 32);
+	assert_memory_equal(ch.binding.endpoint, digest, 32);
 }
 
 static void shown_is(struct tls_identity *id, int version, const struct show *s)
@@ -303,9 +305,11 @@ static void shown_is(struct tls_identity *id, int version, const struct show *s)
 	peer_client(&peer, &a);
 	peer_shake(&peer, e, 65536);
 	x = SSL_get1_peer_certificate(peer.ssl);
-	if (x && tls_engine_state(e) == TLS_UP)
+	if (x && tls_engine_state(e) == TLS_UP) {
+		endpoint_is(e, x);
 		X509_NAME_get_text_by_NID(X509_get_subject_name(x),
 					  NID_commonName, cn, sizeof(cn));
+	}
 	assert_string_equal(cn, s->shown);
 	X509_free(x);
 	tls_engine_free(e);
@@ -379,7 +383,7 @@ static void the_chain_is_sent(void **state)
 	struct pki_cert mid = pki_ca("the CA between", &ca);
 	struct pki_want w = { .san = "DNS:mx.example.com" };
 	struct pki_cert leaf = pki_make(&w, &mid);
-	char *a = pki_pem(&leaf), *b = pki_pem(&mid), *key = pki_key_pem(&leaf);
+	char *a = pki_pem(&leaf), *b = pki_pem(&mid);
 	struct tls_identity *id = tls_identity_new();
 	char both[8192];
 	size_t n = strlen(a);
@@ -387,7 +391,7 @@ static void the_chain_is_sent(void **state)
 	(void)state;
 	memcpy(both, a, n);
 	memcpy(both + n, b, strlen(b) + 1);
-	assert_null(add_texts(id, both, key));
+	assert_null(add_text(id, both));
 	is_proved(id);
 	for (int v = 0; v < 2; v++) {
 		struct peer_asks asks = { .min = versions[v],
@@ -407,7 +411,6 @@ static void the_chain_is_sent(void **state)
 	tls_identity_free(id);
 	free(a);
 	free(b);
-	free(key);
 	pki_free(&leaf);
 	pki_free(&mid);
 }
@@ -435,9 +438,9 @@ static void an_identity_outlives_its_owner_while_in_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keys_of_every_kind_and_spelling),
+		cmocka_unit_test(keys_of_every_kind),
 		cmocka_unit_test(what_cannot_be_used_is_named),
-		cmocka_unit_test(an_encrypted_key_is_not_taken),
+		cmocka_unit_test(without_the_key_there_is_no_proof),
 		cmocka_unit_test(sixteen_and_no_more),
 		cmocka_unit_test(until_and_pin_are_those_of_the_certificate),
 		cmocka_unit_test(nothing_is_no_identity),

@@ -44,7 +44,7 @@ enum {
  * its text as printed; all of them sealed memfds. */
 struct snapshot {
 	int fd, secrets_fd, relay_fd, text_fd; /* -1: none */
-	bool inbound; /* the relays are servers, and get private keys */
+	bool inbound; /* the relays are servers: keys signs for them */
 	bool stored;  /* it is in the store already, or must not be */
 	bool again;   /* the settings that are in force, once more */
 	bool erased;  /* the store was emptied for it */
@@ -148,8 +148,8 @@ MUST_CHECK int confd_secrets_begin(struct conf_job *job,
 /* With the private keys behind the accounts as a sealed memfd, -1: no memory;
  * or, without want, only wiped. */
 int confd_secrets_end(struct secret_build *b, uint64_t floor_s, bool want);
-/* What the relays get of the private keys: those that have certificates, if
- * inbound; as a sealed memfd, -1: no memory. */
+/* What the relays get: the certificates without their keys, if inbound; as a sealed
+ * memfd, -1: no memory. */
 int confd_secrets_relay(bool inbound);
 /* The private keys are others: new tables for all configurations, for keys and
  * the relays. */
@@ -180,10 +180,10 @@ MUST_CHECK int confd_pin(struct span text);
 void confd_keys_start(void);  /* from the store */
 void confd_keys_erased(void); /* they are not there any more */
 uint32_t confd_keys_n(void);
-/* The keys, for a table: how many, and octets of their fields; and themselves,
- * all or those that have certificates. */
+/* The keys, for a table: how many, and octets of their fields; and themselves, or,
+ * shown, the certificates of those that have one, with an empty key. */
 size_t confd_keys_need(uint32_t *entries);
-MUST_CHECK int confd_keys_add(struct secret_build *b, bool certified);
+MUST_CHECK int confd_keys_add(struct secret_build *b, bool shown);
 /* A question of the console about keys. True: the answer is given later. */
 bool confd_keys_ask(enum conf_op op, struct span text, int *error);
 /* came: OK, or E_FULL: without its descriptors. */

@@ -78,7 +78,7 @@ size_t confd_keys_need(uint32_t *entries)
 	return R.ring_n;
 }
 
-int confd_keys_add(struct secret_build *b, bool certified)
+int confd_keys_add(struct secret_build *b, bool shown)
 {
 	int r = OK;
 
@@ -86,7 +86,9 @@ int confd_keys_add(struct secret_build *b, bool certified)
 		struct secret_key k;
 
 		secret_table_key(&R.keys, i, &k);
-		if (!certified || k.chain.n > 0)
+		if (shown)
+			k.key = (struct span){ NULL, 0 };
+		if (!shown || k.chain.n > 0)
 			r = secret_build_key(b, &k);
 	}
 	return r;

@@ -49,7 +49,7 @@ int keys_read(int fd, size_t max, uint8_t **mem, size_t *n)
 }
 
 /* The new table, or the one before as it was. */
-static int take(int fd)
+static int take(int fd, bool may_sign)
 {
 	struct secret_table table;
 	uint8_t *mem;
@@ -59,6 +59,8 @@ static int take(int fd)
 	if (r != OK)
 		return r;
 	r = secret_table_open(&table, (struct span){ mem, n });
+	if (r == OK)
+		r = keys_sign_prepare(&table, may_sign);
 	if (r != OK) {
 		keys_forget(mem, n);
 		return r;
@@ -67,6 +69,8 @@ static int take(int fd)
 	K.mem = mem;
 	K.mem_n = n;
 	K.table = table;
+	keys_sign_adopt();
+	keys_logon_open();
 	return OK;
 }
 
@@ -75,7 +79,7 @@ static int on_secrets(const struct ipc_msg *m, int came)
 {
 	struct ipc_msg ack = { .type = IPC_SNAPSHOT_ACK, .number = m->number };
 
-	ack.error = came == OK ? take(m->fd[0]) : came;
+	ack.error = came == OK ? take(m->fd[0], m->may_sign) : came;
 	if (ack.error == OK) {
 		keys_look_at_certificates();
 		K.prog.stats->snapshot = m->number;

@@ -16,6 +16,7 @@
  *	keys_ask.c	new keys, requests, certificates
  *	keys_logon.c	log-ons to servers, for the relays
  *	keys_serve.c	log-ons of partners to us, for the relays
+ *	keys_sign.c	signatures of handshakes, for the relays
  */
 struct keys {
 	struct program prog;
@@ -34,8 +35,11 @@ void keys_forget(uint8_t *mem, size_t n); /* wiped and freed */
 
 /* keys_logon.c */
 void keys_logon_init(void);
-/* A relay, or its successor; the socket is taken out of m if it is kept. */
+/* A relay, or its successor; the socket is taken out of m if it is kept. What it asks
+ * waits for the first table. */
 void keys_logon_relay(struct ipc_msg *m);
+/* There is a table. */
+void keys_logon_open(void);
 /* A slice of what takes long. True: there is more, do not sleep. */
 bool keys_logon_work(void);
 void keys_logon_reply(uint32_t relay, uint32_t flow, uint64_t number,
@@ -53,6 +57,14 @@ void keys_serve_lose(uint32_t relay);
 bool keys_serve_work(void);
 /* Is this challenge of a server one that we have put to somebody ourselves? */
 bool keys_serve_asks(struct span text);
+
+/* keys_sign.c: make the keys of a table ready, beside those in use (E_FULL: no
+ * memory); then use them. may: otherwise none is. */
+MUST_CHECK int keys_sign_prepare(const struct secret_table *t, bool may);
+void keys_sign_adopt(void);
+/* Answer IPC_SIGN of the relay at that socket. False: no relay in its right mind asks
+ * so. */
+bool keys_sign_take(int relay, const struct ipc_msg *m);
 
 /* One turn of the loop, and a slice of work; timeout_ms -1: sleep if there is
  * nothing to do. */

@@ -247,6 +247,8 @@ static bool take(uint32_t relay, const struct ipc_msg *m)
 		keys_serve_forget(relay, m->flow);
 		return true;
 	}
+	if (m->type == IPC_SIGN)
+		return keys_sign_take(relays[relay].fd, m);
 	if (ipc_logon_get(&q, m->octets) != OK)
 		return false;
 	if (q.step >= IPC_LOGON_SERVE)
@@ -302,8 +304,16 @@ void keys_logon_relay(struct ipc_msg *m)
 	struct watch *w = &relays[m->index];
 
 	lose(m->index);
-	if (loop_add(&K.prog.loop, w, m->fd[0], EPOLLIN, on_relay) == OK)
+	if (loop_add(&K.prog.loop, w, m->fd[0], K.mem ? EPOLLIN : 0,
+		     on_relay) == OK)
 		m->fd_n = 0;
+}
+
+void keys_logon_open(void)
+{
+	for (size_t i = 0; i < IPC_RELAYS_MAX; i++)
+		if (relays[i].fd >= 0)
+			loop_mod(&K.prog.loop, &relays[i], EPOLLIN);
 }
 
 void keys_logon_init(void)

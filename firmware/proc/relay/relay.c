@@ -10,6 +10,7 @@
  *	relay_verify.c     what must not be readable outside
  *	relay_inbound.c    the log of sessions whose client is outside
  *	relay_identity.c   who the box is to them
+ *	relay_sign.c       signatures of handshakes
  *	relay_probe.c      what a server has, and what is on the way to it
  *	relay_names.c      where the hosts of routes are
  *	relay_borrow.c     connections for those two
@@ -175,13 +176,17 @@ static void on_keys(struct watch *w, uint32_t events)
 
 	(void)events;
 	while ((r = ipc_recv(w->fd, ROLE_KEYS, ROLE_RELAY, &m)) == OK) {
-		relay_logon_reply(&m);
+		if (m.type == IPC_SIGNED)
+			relay_sign_reply(&m);
+		else
+			relay_logon_reply(&m);
 		ipc_forget();
 	}
 	if (r == E_AGAIN)
 		return;
 	lose(w, ROLE_KEYS, r);
 	relay_logon_lost();
+	relay_sign_lost();
 }
 
 static void watch_peer(struct watch *w, struct ipc_msg *m, uint32_t events,
@@ -263,11 +268,12 @@ int main(int argc, char **argv)
 	start(argv);
 	for (;;) {
 		bool awake = R.conns || relay_probe_busy() ||
-			     relay_names_busy() || relay_learn_busy();
+			     relay_names_busy() || relay_learn_busy() ||
+			     relay_identity_proving();
 
-		program_turn(&R.prog, relay_identity_busy() ? 0
-				      : awake		    ? RELAY_TICK_MS
-							    : -1);
+		program_turn(&R.prog, relay_identity_works() ? 0
+				      : awake		     ? RELAY_TICK_MS
+							     : -1);
 		R.now = now_ms();
 		relay_identity_turn();
 		relay_probe_turn();

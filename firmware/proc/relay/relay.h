@@ -47,8 +47,10 @@ struct conn {
 		bool quiet; /* was read empty; epoll says when it is not */
 	} in[SIDES];
 	bool dialing, dead, dirty;
-	uint32_t asked;		/* of keys last: the turn of a log-on */
-	bool logging_on;	/* keys has something of it */
+	uint32_t asked;	    /* of keys last: the turn of a log-on */
+	bool logging_on;    /* keys has something of it */
+	uint64_t sign_turn; /* of the signature that keys was asked for; 0 */
+	uint64_t sign_ms;   /* when that was */
 	uint64_t octets[SIDES]; /* read from there */
 	struct smtp_prints prints;
 	struct trail *trail; /* NULL: nothing yet */
@@ -158,8 +160,15 @@ void relay_conn_turn(void);
  * so, or under way; E_FULL, E_CORRUPT: those before stay.
  */
 MUST_CHECK int relay_identity_take(int fd);
-/* Are some being proved? Then do not sleep. */
+/* Are some being proved? And have sessions to wait for it? They do not for ever. */
+bool relay_identity_proving(void);
 bool relay_identity_busy(void);
+/* Is there something to do for it? Then do not sleep. */
+bool relay_identity_works(void);
+/* A signature for it, or its refusal. */
+void relay_identity_signed(uint64_t turn, struct span signature);
+/* keys is gone, and what it was asked. */
+void relay_identity_unasked(void);
 /* Go on with it. */
 void relay_identity_turn(void);
 /* What is wrong with it becomes a notice of the statistics. */
@@ -194,6 +203,17 @@ void relay_names_unreached(const struct endpoint *server);
 bool relay_names_message(struct ipc_msg *m);
 bool relay_names_busy(void);
 void relay_names_turn(void);
+/* relay_sign.c: on SESSION_SIGN, ask unless it was asked. due: it is time to ask, or to
+ * ask again. */
+void relay_sign_ask(struct conn *c);
+bool relay_sign_due(const struct conn *c);
+/* Ask keys, of a flow; which turn it is, 0: it cannot be asked just now. */
+uint64_t relay_sign_send(uint32_t flow, const struct sign_ask *q);
+void relay_sign_reply(const struct ipc_msg *m);
+/* keys is gone, and all that it was asked. */
+void relay_sign_lost(void);
+/* The flow of what is signed for no session: flows of wire begin at 1. */
+enum { RELAY_NO_FLOW = 0 };
 
 /* relay_probe.c: one probe for console. attach: its descriptor, which is taken out of
  * m. message: wire said something; true: it was about the probe. turn: deadlines, at

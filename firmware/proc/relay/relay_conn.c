@@ -421,6 +421,7 @@ static void dial(struct conn *c)
 	close_side(c, SERVER);
 	free(c->in[SERVER].p);
 	c->in[SERVER] = (struct conn_in){ .quiet = true };
+	c->sign_turn = 0;
 	c->dialing = true;
 }
 
@@ -463,6 +464,7 @@ void relay_conn_run(struct conn *c)
 			again = relay_names_answer(c) || again;
 			break;
 		case SESSION_AUTH: again = relay_logon_ask(c) || again; break;
+		case SESSION_SIGN: relay_sign_ask(c); break;
 		case SESSION_CLOSE:
 			if (farewell(c))
 				die(c, false, false);
@@ -683,7 +685,9 @@ void relay_conn_turn(void)
 	if (R.now - R.ticked >= RELAY_TICK_MS) {
 		R.ticked = R.now;
 		for (struct conn *c = R.conns; c; c = c->next)
-			if (!c->dead && R.now >= session_deadline(c->session))
+			if (!c->dead &&
+			    (R.now >= session_deadline(c->session) ||
+			     relay_sign_due(c)))
 				relay_conn_run(c);
 	}
 	for (struct conn *c = R.dirty; c; c = next) {

@@ -12,7 +12,12 @@
 #include "base/hash.h"
 #include "proc/relay/relay.h"
 
-enum { AGAIN_MS = 1000 };
+enum {
+	AGAIN_MS = 1000,
+	PATIENCE_MS = 5000, /* of sessions, with keys */
+	LOST_MS = 5000,	    /* of us, with an answer of keys */
+	DEAF_MS = 100,	    /* and when it could not even be asked */
+};
 
 static struct {
 	bool known;
@@ -20,7 +25,10 @@ static struct {
 	struct secret_table table; /* mapped while it is being proved */
 	uint32_t left_out;	   /* of its keys, one bit each */
 	struct tls_identity *fresh;
-	uint64_t again_ms; /* for want of memory: begin anew then; 0: no */
+	uint64_t since_ms;  /* when the proof began */
+	uint64_t sign_turn; /* of the signature that keys was asked for; 0 */
+	uint64_t sign_ms;   /* when that was */
+	uint64_t again_ms;  /* for want of memory: begin anew then; 0: no */
 	uint32_t key_of[TLS_CERTS_MAX]; /* of the certificates of fresh */
 	size_t n;
 } I;
@@ -31,9 +39,40 @@ static void unmap(struct span s)
 		munmap((void *)(uintptr_t)s.p, s.n);
 }
 
-bool relay_identity_busy(void)
+bool relay_identity_proving(void)
 {
 	return I.fresh != NULL;
+}
+
+bool relay_identity_busy(void)
+{
+	return I.fresh && R.now < I.since_ms + PATIENCE_MS;
+}
+
+/* Nothing before keys has answered. */
+static bool waits(void)
+{
+	return tls_identity_asks(I.fresh, NULL) &&
+	       (R.keys.fd < 0 ||
+		R.now - I.sign_ms < (I.sign_turn != 0 ? LOST_MS : DEAF_MS));
+}
+
+bool relay_identity_works(void)
+{
+	return I.fresh && !waits();
+}
+
+void relay_identity_signed(uint64_t turn, struct span signature)
+{
+	if (!I.fresh || I.sign_turn != turn)
+		return;
+	I.sign_turn = 0;
+	tls_identity_signed(I.fresh, signature);
+}
+
+void relay_identity_unasked(void)
+{
+	I.sign_turn = 0;
 }
 
 void relay_identity_notice(void)
@@ -83,6 +122,8 @@ static int gather(void)
 	int r = OK;
 
 	I.n = 0;
+	I.sign_turn = 0;
+	I.since_ms = now_ms();
 	I.fresh = tls_identity_new();
 	for (uint32_t i = 0; I.fresh && r != E_FULL && i < I.table.keys_n;
 	     i++) {
@@ -92,7 +133,7 @@ static int gather(void)
 		if (I.left_out & 1u << i)
 			continue;
 		secret_table_key(&I.table, i, &k);
-		r = tls_identity_add(I.fresh, k.chain, k.key, &why);
+		r = tls_identity_add(I.fresh, k.chain, &why);
 		if (r == OK)
 			I.key_of[I.n++] = i;
 		else if (r == E_CONF)
@@ -164,7 +205,18 @@ int relay_identity_take(int fd)
 	return r;
 }
 
-/* One certificate. OK: I.fresh is done, or what is left of it begins anew. */
+/* The signature that the proof waits for. */
+static void ask_keys(void)
+{
+	struct sign_ask q;
+
+	if (!tls_identity_asks(I.fresh, &q))
+		return;
+	I.sign_turn = relay_sign_send(RELAY_NO_FLOW, &q);
+	I.sign_ms = R.now;
+}
+
+/* One handshake. OK: I.fresh is done, or what is left of it begins anew. */
 static int step(void)
 {
 	const char *why;
@@ -173,6 +225,8 @@ static int step(void)
 
 	if (r == OK)
 		adopt(I.fresh);
+	else if (r == E_AGAIN)
+		ask_keys();
 	if (r != E_CONF)
 		return r == E_FULL ? r : OK;
 	give_up();
@@ -191,9 +245,11 @@ void relay_identity_turn(void)
 	if (I.again_ms != 0 && R.now >= I.again_ms) {
 		I.again_ms = 0;
 		r = gather();
-	} else if (I.fresh) {
+	} else if (relay_identity_works()) {
 		r = step();
 	}
+	if (I.fresh)
+		relay_open(); /* the patience of sessions may have ended */
 	if (r == OK)
 		return;
 	give_up();
