@@ -10,11 +10,14 @@
  * decoded octets.
  *
  * Asked for without `legacy` it is NTLMv2 with the attributes of the server,
- * extended session security, a key of its own for the session, a MIC over all
- * three messages, and inside TLS the channel binding; anything less is
- * E_PEER_WEAK, so nothing that is stripped on the way makes it weaker. With
- * `legacy` the best that the other end knows, down to the LM hash; min_bits
- * still counts.
+ * extended session security, a key of its own for the session and a MIC over all
+ * three messages; anything less is E_PEER_WEAK, so nothing that is stripped on the
+ * way makes it weaker. With `legacy` the best that the other end knows, down to the
+ * LM hash; min_bits still counts.
+ *
+ * Inside TLS the client says under its proof which certificate it has seen
+ * (MsvAvChannelBindings, MS-NLMP 2.2.2.1; RFC 5929 4). A server refuses another one
+ * than its own; one that says nothing, or zero, it takes unless asked for `bound`.
  */
 enum ntlm_state { NTLM_BEGIN, NTLM_SENT, NTLM_ASKED, NTLM_DONE, NTLM_FAILED };
 
@@ -40,6 +43,7 @@ MUST_CHECK int ntlm_client_challenge(struct ntlm_client *c,
 struct ntlm_server {
 	enum ntlm_state state;
 	struct sasl_outcome outcome;
+	bool misbound; /* proven, but bound to another certificate */
 	uint32_t flags;
 	size_t t1_n, t2_n;
 	uint8_t t1[NTLM_T1_MAX], t2[NTLM_T2_MAX];

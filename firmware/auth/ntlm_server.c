@@ -177,23 +177,29 @@ struct proof {
 	bool mic; /* the client says that it has sent one */
 };
 
-static bool binding_ok(const struct sasl_ask *ask, struct span list)
+/* Under the proof: which certificate has the client seen? An old client says
+ * nothing, a careless one zero. */
+static bool binding_ok(struct ntlm_server *s, const struct sasl_ask *ask,
+		       struct span list)
 {
 	static const uint8_t zero[16];
 	uint8_t want[16];
 	struct span v;
 
-	if (ask->binding.endpoint_n == 0)
-		return true;
-	if (ntlm_binding((struct span){ ask->binding.endpoint,
-					ask->binding.endpoint_n },
-			 want) != OK)
-		return false;
-	/* An old client binds to nothing, and says so under its proof. */
 	if (!ntlm_av_find(list, NTLM_AV_BINDING, &v) ||
 	    (v.n == 16 && memcmp(v.p, zero, 16) == 0))
-		return ask->legacy;
-	return v.n == 16 && memcmp(v.p, want, 16) == 0;
+		return !ask->bound;
+	/* There is no TLS of ours that it could be about. */
+	s->misbound = true;
+	if (ask->binding.endpoint_n == 0 || v.n != 16 ||
+	    ntlm_binding((struct span){ ask->binding.endpoint,
+					ask->binding.endpoint_n },
+			 want) != OK ||
+	    memcmp(v.p, want, 16) != 0)
+		return false;
+	s->misbound = false;
+	s->outcome.bound = true;
+	return true;
 }
 
 static int verify_v2(struct ntlm_server *s, const struct sasl_ask *ask,
@@ -217,7 +223,7 @@ static int verify_v2(struct ntlm_server *s, const struct sasl_ask *ask,
 	list = span_skip(nt, 16 + 28);
 	p->mic = ntlm_av_find(list, NTLM_AV_FLAGS, &v) && v.n == 4 &&
 		 (get_le32(v.p) & NTLM_AV_FLAG_MIC) != 0;
-	if (!binding_ok(ask, list) || (!p->mic && !ask->legacy))
+	if (!binding_ok(s, ask, list) || (!p->mic && !ask->legacy))
 		return E_PEER_PROOF;
 	return OK;
 }
@@ -303,6 +309,8 @@ int ntlm_server_verify(struct ntlm_server *s, const struct sasl_ask *ask,
 	if (r == OK)
 		r = name(s, p.t3.domain, p.domain, sizeof(p.domain),
 			 &p.domain_n);
+	if (r == OK && !v2 && ask->bound)
+		r = E_PEER_WEAK;
 	if (r == OK)
 		r = v2 ? verify_v2(s, ask, &p) : verify_v1(s, password, &p);
 	if (r == OK)

@@ -47,6 +47,7 @@ struct sasl_ask {
 	/* Server: that is known with the account; take up the offer of one. */
 	bool seal_may;
 	bool legacy;
+	bool bound; /* server: nothing that is not tied to this TLS */
 	uint16_t min_bits;
 	struct logon_binding binding;
 	uint8_t random[SASL_RANDOM]; /* fresh for every log-on */
@@ -57,6 +58,7 @@ struct sasl_ask {
 struct sasl_outcome {
 	uint32_t ntlm_flags; /* MS-NLMP 2.2.2.5; 0: not NTLM */
 	bool ntlm_v2;
+	bool bound;	       /* server: the client has tied it to this TLS */
 	uint16_t bits;	       /* of the seal; 0: none */
 	uint8_t key[SASL_KEY]; /* exported session key, if bits */
 };

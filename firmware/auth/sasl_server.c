@@ -131,7 +131,9 @@ static int scram(struct sasl_server *s, struct span in, struct buf *out)
 		r = scram_server_first(&s->u.scram, &s->ask, in, user,
 				       sizeof(user), &n);
 		return r == OK ? ask_for(s, (struct span){ user, n }) : r;
-	case 1: return scram_server_final(&s->u.scram, &s->ask, in, out);
+	case 1:
+		r = scram_server_final(&s->u.scram, &s->ask, in, out);
+		return r == OK && s->decoy ? E_PEER_PROOF : r;
 	case 2: /* it has read our signature, and says nothing */
 		s->proven = in.n == 0;
 		return s->proven ? OK : E_PEER_SYNTAX;
@@ -339,7 +341,10 @@ int sasl_server_account(struct sasl_server *s, const struct sasl_secret *who,
 	s->ask.seal = terms->seal;
 	s->ask.legacy = s->ask.legacy && terms->legacy;
 	s->ask.min_bits = terms->min_bits;
-	s->decoy = decoy;
+	s->ask.bound = terms->bound;
+	/* What NTLM is bound to is known when its proof is. */
+	s->decoy = decoy || (terms->bound && s->ask.mech != AUTH_NTLM &&
+			     !(is_scram(s) && sasl_plus(&s->ask)));
 	memcpy(s->salt, salt, sizeof(s->salt));
 	return answer(s, judge(s), &m, out);
 }
@@ -364,8 +369,17 @@ int sasl_server_work(struct sasl_server *s, uint32_t rounds, struct buf *out)
 void sasl_server_outcome(const struct sasl_server *s, struct sasl_outcome *o)
 {
 	*o = (struct sasl_outcome){ 0 };
-	if (s->ask.mech == AUTH_NTLM && s->proven && s->error == OK)
+	if (!s->proven || s->error != OK)
+		return;
+	if (s->ask.mech == AUTH_NTLM)
 		*o = s->u.ntlm.outcome;
+	else
+		o->bound = is_scram(s) && sasl_plus(&s->ask);
+}
+
+bool sasl_server_misbound(const struct sasl_server *s)
+{
+	return s->ask.mech == AUTH_NTLM && s->u.ntlm.misbound;
 }
 
 void sasl_server_wipe(struct sasl_server *s)

@@ -71,8 +71,8 @@ enum sasl_wish sasl_server_wish(const struct sasl_server *s);
  * UTF-8, no controls. */
 struct span sasl_server_user(const struct sasl_server *s);
 /* decoy: nobody has that name; who and terms are made up, the same for a name
- * every time, as is salt in any case. Of terms count seal, min_bits and legacy,
- * which can only take back what ask had. */
+ * every time, as is salt in any case. Of terms count seal, min_bits, legacy and
+ * bound, which can only take back what ask had. */
 MUST_CHECK int sasl_server_account(struct sasl_server *s,
 				   const struct sasl_secret *who,
 				   const struct logon_terms *terms, bool decoy,
@@ -82,6 +82,10 @@ MUST_CHECK int sasl_server_work(struct sasl_server *s, uint32_t rounds,
 
 /* After 1. */
 void sasl_server_outcome(const struct sasl_server *s, struct sasl_outcome *o);
+
+/* After an error: the client knows the password, and has tied its log-on to another
+ * TLS than ours. Somebody stands between it and us. */
+bool sasl_server_misbound(const struct sasl_server *s);
 
 void sasl_server_wipe(struct sasl_server *s);
 

@@ -52,6 +52,7 @@ struct logon_terms {
 	uint32_t mechs; /* bit m of enum auth_mech; 0: nothing */
 	bool seal;	/* NTLM: nothing less than a seal */
 	bool legacy;	/* NTLM: as above */
+	bool bound;	/* NTLM, SCRAM: to the TLS that it happens in */
 	uint16_t min_bits;
 };
 
@@ -65,6 +66,13 @@ enum {
 	LOGON_ACCOUNT_MAX = 64, /* octets in the name of an account */
 	LOGON_BITS = 128,	/* min_bits where a rule says nothing */
 };
+
+/* Mechanisms that can be tied to the TLS they happen in. */
+static inline bool logon_can_bind(enum auth_mech m)
+{
+	return m == AUTH_NTLM || m == AUTH_SCRAM_SHA_1 ||
+	       m == AUTH_SCRAM_SHA_256;
+}
 
 /* What ties a log-on to the TLS it happens in; both ends must see the same. */
 struct logon_binding {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * conf_partner - "inbound account NAME [nt-domain D] auth MECHANISM... [min-bits
- * 40|56|128] [legacy] password P": who may log on to the box from outside.
+ * 40|56|128] [legacy] [bound] password P": who may log on to the box from outside.
  */
 #include "conf/conf_parse.h"
 
@@ -81,10 +81,20 @@ static size_t take_attr(struct conf_parse *p, enum conf_partner_attr a,
 	case CONF_PARTNER_AUTH: return take_mechs(p, i);
 	case CONF_PARTNER_BITS: return take_bits(p, i);
 	case CONF_PARTNER_LEGACY: p->account.terms.legacy = true; return i;
+	case CONF_PARTNER_BOUND: p->account.terms.bound = true; return i;
 	case CONF_PARTNER_PASSWORD: return conf_account_password(p, i);
 	case CONF_PARTNER_ATTRS: break;
 	}
 	return p->words.n;
+}
+
+/* Is there a mechanism that cannot be bound? */
+static bool unbound(const struct logon_terms *t)
+{
+	for (enum auth_mech m = AUTH_PLAIN; m < AUTH_MECHS; m++)
+		if ((t->mechs & 1u << m) != 0 && !logon_can_bind(m))
+			return true;
+	return false;
 }
 
 /* Contradictions within the line, and what is not there; at: of each, or 0. */
@@ -98,6 +108,9 @@ static void check(struct conf_parse *p, const size_t at[CONF_PARTNER_ATTRS])
 	if (t->legacy && (t->mechs & 1u << AUTH_NTLM) == 0)
 		conf_error_at(p, at[CONF_PARTNER_LEGACY],
 			      "only ntlm and ntlm-seal use legacy");
+	if (t->bound && unbound(t))
+		conf_error_at(p, at[CONF_PARTNER_BOUND],
+			      "plain, login and cram-md5 cannot be bound");
 	if (at[CONF_PARTNER_AUTH] == 0)
 		conf_error_at(p, p->words.n, "auth must follow");
 	else if (at[CONF_PARTNER_PASSWORD] == 0)

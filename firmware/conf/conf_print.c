@@ -144,6 +144,7 @@ static void terms(const struct logon_terms *t, struct text *out)
 		text_u64(out, t->min_bits);
 	}
 	text_str(out, t->legacy ? " legacy" : "");
+	text_str(out, t->bound ? " bound" : "");
 }
 
 void conf_print_account(const struct secret_account *a, struct text *out)

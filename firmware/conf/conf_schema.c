@@ -401,6 +401,15 @@ const struct conf_attr conf_partner_attrs[CONF_PARTNER_ATTRS] = {
 					  "less than NTLMv2 with integrity "
 					  "and extended session security, "
 					  "as curl and Windows NT 4 have it" },
+	[CONF_PARTNER_BOUND] = { .word = "bound",
+				 .help = "NTLM and SCRAM: tied to the TLS "
+					 "they happen in",
+				 .manual = "for `ntlm`, `ntlm-seal` and SCRAM: "
+					   "inside TLS alone, and tied to it, "
+					   "so that nobody between can pass "
+					   "the log-on on. The client has to "
+					   "send a channel binding, or use a "
+					   "`-PLUS` form" },
 	[CONF_PARTNER_PASSWORD] = { .word = "password",
 				    .value = "PASSWORD",
 				    .help = "as it is; it is sealed at once",

@@ -39,6 +39,7 @@ enum {
 	RF_SAID = 1,
 	RF_V2 = 2,
 	RF_PROVEN = 4,
+	RF_BOUND = 8,
 };
 
 int ipc_logon_put(uint8_t *out, size_t *n, const struct ipc_logon *l)
@@ -103,7 +104,8 @@ int ipc_logon_reply_put(uint8_t *out, size_t *n,
 	out[R_RESULT] = (uint8_t)r->result;
 	out[R_FLAGS] = (uint8_t)((r->said ? RF_SAID : 0) |
 				 (r->ntlm_v2 ? RF_V2 : 0) |
-				 (r->proven ? RF_PROVEN : 0));
+				 (r->proven ? RF_PROVEN : 0) |
+				 (r->bound ? RF_BOUND : 0));
 	out[R_BITS] = (uint8_t)r->bits;
 	put_le32(out + R_NTLM, r->ntlm_flags);
 	memcpy(out + R_KEY, r->key, 16);
@@ -126,6 +128,7 @@ int ipc_logon_reply_get(struct ipc_logon_reply *r, struct span in)
 		.said = (p[R_FLAGS] & RF_SAID) != 0,
 		.ntlm_v2 = (p[R_FLAGS] & RF_V2) != 0,
 		.proven = (p[R_FLAGS] & RF_PROVEN) != 0,
+		.bound = (p[R_FLAGS] & RF_BOUND) != 0,
 		.wait_ms = get_le32(p + R_WAIT),
 		.bits = p[R_BITS],
 		.ntlm_flags = get_le32(p + R_NTLM),

@@ -42,6 +42,7 @@ struct ipc_logon_reply {
 	bool proven;
 	uint32_t wait_ms; /* tell a client only then that it is none */
 	/* DONE, or proven */
+	bool bound; /* proven: it is tied to this TLS */
 	bool ntlm_v2;
 	uint16_t bits; /* of the seal; 0: none, and no key */
 	uint32_t ntlm_flags;

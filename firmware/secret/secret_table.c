@@ -27,7 +27,7 @@ enum {
 	FIELDS_MAX = 6,
 	ENTRY_HEAD = 4,
 	/* The last field of an account: u32 mechanisms; of a partner's also
-	 * u8 seal, legacy, min_bits, 0. */
+	 * u8 seal, legacy, min_bits, bound. */
 	USES = 4,
 	TERMS = 8,
 };
@@ -136,7 +136,8 @@ static void account_of(const struct entry *e, struct secret_account *a)
 		a->terms = (struct logon_terms){ .mechs = get_le32(uses.p),
 						 .seal = uses.p[4] != 0,
 						 .legacy = uses.p[5] != 0,
-						 .min_bits = uses.p[6] };
+						 .min_bits = uses.p[6],
+						 .bound = uses.p[7] != 0 };
 }
 
 static void key_of(const struct entry *e, struct secret_key *k)
@@ -243,9 +244,9 @@ static int add(struct secret_build *b, uint8_t kind, const struct span *field)
 int secret_build_account(struct secret_build *b, const struct secret_account *a)
 {
 	const struct logon_terms *m = &a->terms;
-	uint8_t uses[TERMS] = { [4] = m->seal,
-				m->legacy,
-				(uint8_t)m->min_bits };
+	uint8_t uses[TERMS] = {
+		[4] = m->seal, m->legacy, (uint8_t)m->min_bits, m->bound
+	};
 	const struct span field[ACCOUNT_FIELDS] = {
 		a->name,     a->nt_domain, a->user,
 		a->password, a->sealed,	   { uses, a->partner ? TERMS : USES }

@@ -452,8 +452,7 @@ void session_heard_ask(struct session *s, struct span text)
 void session_heard_known(struct session *s, struct span account,
 			 const struct sasl_outcome *o)
 {
-	struct gate_heard h = smtp_gate_in_heard(s->gate.in);
-	struct channel_logon l = { .bound = h.plus,
+	struct channel_logon l = { .bound = o->bound,
 				   .bits = o->bits,
 				   .half_duplex = o->bits > 0 &&
 						  ntlm_seal_half_duplex(o),

@@ -4,7 +4,8 @@
  * somebody else on its other side.
  *
  *	authtool client|server MECH DOMAIN USER PASSWORD [WORD...]
- *	WORD: seal legacy bits=56 plus exporter=HEX endpoint=HEX le last
+ *	WORD: seal legacy bound bits=56 plus exporter=HEX endpoint=HEX le
+ *	      last
  *
  * Lines in, one line out for each:
  *	first            "text ..." or "none"
@@ -62,6 +63,7 @@ static void word(const char *w)
 {
 	T.ask.seal |= strcmp(w, "seal") == 0;
 	T.ask.legacy |= strcmp(w, "legacy") == 0;
+	T.ask.bound |= strcmp(w, "bound") == 0;
 	T.ask.plus |= strcmp(w, "plus") == 0;
 	T.framing.little_endian |= strcmp(w, "le") == 0;
 	T.framing.signature_last |= strcmp(w, "last") == 0;
@@ -92,6 +94,7 @@ static int serve(int r, struct buf *out)
 	static const uint8_t salt[16] = "salt";
 	const struct logon_terms terms = { .seal = T.ask.seal,
 					   .legacy = T.ask.legacy,
+					   .bound = T.ask.bound,
 					   .min_bits = T.ask.min_bits };
 
 	while (r == E_AGAIN) {

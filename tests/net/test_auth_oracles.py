@@ -49,8 +49,8 @@ class Pipe:
 class Ours(Pipe):
     """One of our engines."""
 
-    def __init__(self, end, *words, password=PASSWORD):
-        super().__init__(OUT / "net/authtool", end, "NTLM", DOMAIN, USER,
+    def __init__(self, end, *words, password=PASSWORD, user=USER):
+        super().__init__(OUT / "net/authtool", end, "NTLM", DOMAIN, user,
                          password, *words)
 
     def say(self, octets, verb="say"):
@@ -269,6 +269,36 @@ def test_gss_client():
             for c, s in LINES:
                 assert ours.open(raw.wrap(r.context, c).message) == c
                 assert raw.unwrap(r.context, ours.seal(s)).message == s
+
+
+SEEN = bytes(range(32))
+
+
+@pytest.mark.parametrize("says,words,want", [
+    (SEEN, [], True), (SEEN, ["bound"], True), (SEEN[::-1], [], "peer-proof"),
+    (SEEN[::-1], ["bound"], "peer-proof"), (None, [], True),
+    (None, ["bound"], "peer-proof")],
+    ids=["ours", "ours asked for", "another", "another asked for", "none",
+         "none asked for"])
+def test_gss_client_bound_to_a_certificate(says, words, want):
+    """RFC 5929 4, as somebody else makes MsvAvChannelBindings of it."""
+    raw = gss.raw
+    cred = raw.acquire_cred_with_password(
+        gss.Name(f"{DOMAIN}\\{USER}", gss.NameType.user), PASSWORD.encode(),
+        mechs=[MECH], usage="initiate").creds
+    host = gss.Name("smtp@mx", gss.NameType.hostbased_service)
+    binding = says and raw.ChannelBindings(
+        application_data=b"tls-server-end-point:" + says)
+    flags = [raw.RequirementFlag.integrity,
+             raw.RequirementFlag.confidentiality]
+    with Ours("server", "seal", "legacy", "endpoint=" + SEEN.hex(), *words) as ours:
+        r = raw.init_sec_context(host, creds=cred, mech=MECH, flags=flags,
+                                 channel_bindings=binding)
+        t2 = ours.say(r.token, "initial")
+        r = raw.init_sec_context(host, creds=cred, context=r.context,
+                                 mech=MECH, flags=flags, input_token=t2,
+                                 channel_bindings=binding)
+        assert ours.say(r.token) == want
 
 
 def test_gss_server():

@@ -9,9 +9,9 @@ import threading
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from inboundkit import INSIDE, Outside, import_key, wait_offer
 from mailkit import Box, Gone, net, poll
 from test_accounts import memory_of
-from test_inbound import INSIDE, Outside, import_key, wait_offer
 
 NAMES = {"mx.corp.example": False, "rsa.corp.example": True}
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]

@@ -6,13 +6,16 @@ import base64
 import hashlib
 import hmac
 import itertools
+import socket
+import ssl
+import threading
 
 import pytest
 
 from inboundkit import INSIDE, Outside, deliver, inbound_lab, wait_offer
-from mailkit import Gone, net, poll, transact
+from mailkit import Client, Gone, Talk, net, poll, transact
 from sealkit import Sealed, ntlm
-from test_auth_oracles import V1, samba_client
+from test_auth_oracles import V1, Ours, samba_client
 
 SECRET = "correct-horse-7f3b"
 CONFIG = """\
@@ -27,8 +30,9 @@ inbound require bob.example tls account bob
 inbound require seal.example seal account doug
 inbound require old.example seal min-bits 56
 inbound require both.example seal min-tls 1.2
+inbound account tom auth ntlm scram-sha-256 bound password {secret}
 """
-HERE = (f"198.51.100.{n}" for n in itertools.count(200))
+HERE = (f"198.51.100.{n}" for n in itertools.count(120))
 
 
 @pytest.fixture(name="lab", scope="module")
@@ -107,6 +111,17 @@ def log_on(c, end, initial=True, change=None):
     return c.cmd(b64(change(t3) if change else t3))
 
 
+def log_on_bound(c, user, seen):
+    """With our own client, in TLS with a certificate, DER, that it has seen; None: it
+    says nothing of TLS."""
+    words = ["endpoint=" + hashlib.sha256(seen).hexdigest()] if seen else []
+    with Ours("client", *words, password=SECRET, user=user) as ours:
+        t1 = ours.ask("first").partition(" ")[2]
+        code, text = c.cmd("AUTH NTLM " + t1)
+        assert code == 334, text
+        return c.cmd(b64(ours.say(base64.b64decode(text[4:]))))
+
+
 def seal(c, end, **how):
     c.talk = Sealed(c.talk, end, **how)
 
@@ -180,6 +195,69 @@ def test_sealed(box, server, authority, tls, initial):
         assert deliver(box, c, "x@both.example").final == (250 if tls else None)
         assert c.cmd("QUIT")[0] == 221
     assert len(server.stored) == 1 + tls
+
+
+# --- bound to the certificate that the client has seen ------------------------------
+@pytest.mark.parametrize("high", [ssl.TLSVersion.TLSv1_2,
+                                  ssl.TLSVersion.TLSv1_3])
+def test_ntlm_bound_to_tls(box, server, authority, high):
+    """RFC 5929 4: ours, none, or another one, for accounts that ask for it and that
+    do not."""
+    for user, seen, want in (("eve", True, 235), ("eve", None, 235),
+                             ("eve", b"another", 535), ("tom", True, 235),
+                             ("tom", None, 535), ("tom", b"another", 535)):
+        with client() as c:
+            shown = c.in_tls(authority, high=high)
+            code, text = log_on_bound(c, user, shown if seen is True else seen)
+            assert code == want, (user, seen, text)
+            if code == 235:
+                assert ("bound to TLS" in net.cli("show sessions detail")) == \
+                    (seen is True)
+    assert poll(lambda: "event=logon-misbound account=tom mechanism=ntlm" in
+                net.cli("show log"))
+
+
+def test_scram_where_it_must_be_bound(box, server, authority):
+    """Only the -PLUS form: gsasl in test_inbound_logon_clients.py. In clear there is
+    nothing that a log-on could be bound to."""
+    with client() as c:
+        c.hello()
+        assert log_on_bound(c, "tom", None)[0] == 535
+        assert log_on_bound(c, "eve", b"another")[0] == 535
+
+
+def test_ntlm_through_a_man_in_the_middle(box, server, authority, tmp_path):
+    """He ends the partner's TLS with a certificate of his own, which the partner does
+    not verify, and carries the log-on into his TLS with us."""
+    his, key = authority.cert("mallory.example")
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(his, key)
+    careless = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
+    near, far = socket.socketpair()
+    heard = []
+
+    def carry(to_us):
+        with served.wrap_socket(far, server_side=True) as theirs, \
+                theirs.makefile("rb") as lines:
+            for line in lines:
+                code, text = to_us.cmd(line.decode().rstrip("\r\n"))
+                heard.append(code)
+                theirs.sendall(text.replace("\n", "\r\n").encode() + b"\r\n")
+
+    with client() as to_us:
+        to_us.in_tls(authority)
+        mallory = threading.Thread(target=carry, args=[to_us], daemon=True)
+        mallory.start()
+        partner = Client.__new__(Client)
+        partner.talk = Talk(careless.wrap_socket(near))
+        seen = partner.talk.sock.getpeercert(True)
+        assert log_on_bound(partner, "eve", seen)[0] == 535
+        partner.talk.sock.close()
+        mallory.join(10)
+    assert heard == [334, 535]
+    assert poll(lambda: "event=logon-misbound account=eve" in
+                net.cli("show log"))
 
 
 @pytest.mark.parametrize("options,bits,half", [

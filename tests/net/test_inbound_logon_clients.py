@@ -11,6 +11,7 @@ default may
 inbound on
 inbound account bob auth plain login cram-md5 scram-sha-1 scram-sha-256 password {SECRET}
 inbound account doug nt-domain DOM auth ntlm legacy password {SECRET}
+inbound account tom auth scram-sha-256 bound password {SECRET}
 inbound require auth.example auth
 inbound require bob.example tls account bob
 """
@@ -121,6 +122,29 @@ def test_gsasl(box, server, mech, tls):
         "--x509-ca-file=", "--verbose",
         *([] if mech.endswith("-PLUS") else ["--no-cb"]),
         text="QUIT\n")
+    assert "235 2.7.0 logged on" in out, out
+
+
+@pytest.mark.parametrize("user,extra,want", [
+    ("bob", ["--authorization-id", "bob"], "235 2.7.0 logged on"),
+    ("bob", ["--authorization-id", "doug"], "535 5.7.8 log-on refused"),
+    ("tom", ["--authorization-id", "tom"], "535 5.7.8 log-on refused")])
+def test_gsasl_for_whom(box, server, user, extra, want):
+    """SCRAM's "a=": for itself (RFC 5802 5.1). And an account that has to be bound to
+    TLS is not, without -PLUS."""
+    code, out = outside(
+        "gsasl", "--smtp", "--connect", f"{INSIDE}:25", "--mechanism",
+        "SCRAM-SHA-256", "--authentication-id", user, "--password", SECRET,
+        "--starttls", "--x509-ca-file=", "--verbose", "--no-cb", *extra,
+        text="QUIT\n")
+    assert want in out, out
+
+
+def test_gsasl_bound(box, server):
+    code, out = outside(
+        "gsasl", "--smtp", "--connect", f"{INSIDE}:25", "--mechanism",
+        "SCRAM-SHA-256-PLUS", "--authentication-id", "tom", "--password",
+        SECRET, "--starttls", "--x509-ca-file=", "--verbose", text="QUIT\n")
     assert "235 2.7.0 logged on" in out, out
 
 

@@ -24,11 +24,11 @@ HERE = b"\0" * 10 + b"\xff\xff" + bytes([192, 0])
 
 
 def table(*accounts):
-    """(name, NT domain, mechanisms, seal, legacy, bits)"""
+    """(name, NT domain, mechanisms, seal, legacy, bits, and bound or nothing)"""
     out = b"SWSECRET" + struct.pack("<IIQ", 2, len(accounts), 0)
-    for name, domain, mechs, seal, legacy, bits in accounts:
+    for name, domain, mechs, seal, legacy, bits, *bound in accounts:
         terms = struct.pack("<IBBBB", sum(1 << m for m in mechs), seal, legacy,
-                            bits, 0)
+                            bits, *(bound or [0]))
         fields = [name, domain, b"", SECRET.encode(), b"x", terms]
         out += struct.pack("<BBH", 3, len(fields), 0)
         out += struct.pack(f"<{len(fields)}I", *map(len, fields))

@@ -464,7 +464,9 @@ static const struct {
 	  "line 1, column 45: one of: 40 56 128\n" },
 	{ "inbound account bob user bob auth ntlm password x",
 	  "line 1, column 21: unknown attribute; one of: nt-domain auth "
-	  "min-bits legacy password\n" },
+	  "min-bits legacy bound password\n" },
+	{ "inbound account bob auth ntlm plain bound password x",
+	  "line 1, column 37: plain, login and cram-md5 cannot be bound\n" },
 	{ "inbound require a.example tls\ninbound require A.example. tls",
 	  "line 2, column 17: \"A.example.\": is already there, in line 1\n" },
 	{ "inbound require a.example tls\ninbound tls pass",

@@ -385,7 +385,7 @@ static void partners(void **state)
 	static const char text[] =
 		"account doug user u password sealed y:doug\n"
 		"inbound account DOUG nt-domain D auth ntlm-seal scram-sha-256 "
-		"min-bits 56 legacy password sealed hush:doug\n"
+		"min-bits 56 legacy bound password sealed hush:doug\n"
 		"inbound account bob auth Plain password sealed x:bob\n"
 		"inbound require a.example seal account Doug min-bits 40\n"
 		"inbound require b.example auth min-tls 1.2\n";
@@ -393,7 +393,7 @@ static void partners(void **state)
 		"inbound require a.example seal account doug min-bits 40\n"
 		"inbound require b.example auth min-tls 1.2\n"
 		"inbound account doug nt-domain D auth scram-sha-256 ntlm-seal "
-		"min-bits 56 legacy password sealed hush:doug\n"
+		"min-bits 56 legacy bound password sealed hush:doug\n"
 		"inbound account bob auth plain password sealed x:bob\n";
 	static char mem[20000];
 	struct secret_account a;
@@ -409,10 +409,11 @@ static void partners(void **state)
 	secret_table_partner(&play.secrets, 0, &a);
 	is(a.name, "doug");
 	is(a.password, "hush");
-	assert_true(a.terms.seal && a.terms.legacy && a.user.n == 0);
+	assert_true(a.terms.seal && a.terms.legacy && a.terms.bound &&
+		    a.user.n == 0);
 	assert_int_equal(a.terms.min_bits, 56);
 	secret_table_partner(&play.secrets, 1, &a);
-	assert_false(a.terms.seal || a.terms.legacy);
+	assert_false(a.terms.seal || a.terms.legacy || a.terms.bound);
 	text_init(&t, mem, sizeof(mem));
 	assert_int_equal(conf_print(&play.policy, &play.secrets, &t), OK);
 	assert_non_null(strstr(mem, printed));

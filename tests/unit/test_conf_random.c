@@ -211,20 +211,21 @@ static void put_rule(bool is_default)
 
 static void put_partner(uint32_t i)
 {
-	bool seal = any(2) == 0;
+	bool seal = any(2) == 0, bound = any(2) == 0;
 
 	put(" p");
 	put_number(i);
 	put(any(2) == 0 ? " nt-domain CORP" : "");
 	put(" auth");
-	put(any(2) == 0 ? " plain login" : "");
-	put(any(2) == 0 ? " cram-md5 scram-sha-1" : "");
+	put(any(2) == 0 && !bound ? " plain login" : "");
+	put(any(2) == 0 && !bound ? " cram-md5 scram-sha-1" : "");
 	put(seal ? " NTLM-seal" : " ntlm scram-sha-256");
 	if (seal && any(2) == 0) {
 		put(" min-bits ");
 		put_choice(conf_partner_attrs[CONF_PARTNER_BITS].value);
 	}
 	put(any(2) == 0 ? " legacy" : "");
+	put(bound ? " bound" : "");
 	put(" password sealed x:p");
 	put_number(i);
 }

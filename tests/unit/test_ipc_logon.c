@@ -55,6 +55,7 @@ static void replies(void **state)
 	struct ipc_logon_reply a = { .result = LOGON_WEAK,
 				     .said = true,
 				     .text = SPAN_LIT("AHUAcA=="),
+				     .bound = true,
 				     .ntlm_v2 = true,
 				     .bits = 56,
 				     .ntlm_flags = 0xe2088235,
@@ -67,7 +68,7 @@ static void replies(void **state)
 	assert_int_equal(
 		ipc_logon_reply_get(&b, pk_guard((struct span){ out, n })), OK);
 	assert_int_equal(b.result, LOGON_WEAK);
-	assert_true(b.said && b.ntlm_v2);
+	assert_true(b.said && b.ntlm_v2 && b.bound && !b.proven);
 	assert_int_equal(b.bits, 56);
 	assert_int_equal(b.ntlm_flags, 0xe2088235);
 	assert_memory_equal(b.key, a.key, 16);

@@ -196,14 +196,56 @@ static void binding(void **state)
 	p.client_ask.binding.endpoint[3] ^= 1;
 	p.sent = 0;
 	runs(E_PEER_PROOF);
-	/* a client that was not in TLS, relayed into one */
-	set_up(false);
-	p.server_ask.binding = tls;
-	runs(E_PEER_PROOF);
-	/* the server in clear does not look */
+	assert_true(sasl_server_misbound(&p.s));
+	/* the same, into a connection of ours that is in clear */
 	set_up(false);
 	p.client_ask.binding = tls;
+	runs(E_PEER_PROOF);
+	assert_true(sasl_server_misbound(&p.s));
+	/* one that does not know the password: who it is bound to is no matter */
+	set_up(false);
+	p.client_ask.binding = p.server_ask.binding = tls;
+	p.client_ask.binding.endpoint[3] ^= 1;
+	p.known.password[0] ^= 1;
+	runs(E_PEER_PROOF);
+	assert_false(sasl_server_misbound(&p.s));
+}
+
+/* A client that says nothing of TLS, or zero, as many do. */
+static void without_a_binding(void **state)
+{
+	const struct logon_binding tls = { .endpoint_n = 32,
+					   .endpoint = "a certificate" };
+
+	(void)state;
+	for (int asked = 0; asked < 2; asked++) {
+		set_up(false);
+		p.server_ask.binding = tls;
+		p.own_terms = true;
+		p.terms = (struct logon_terms){ .bound = asked,
+						.min_bits = 128 };
+		runs(asked ? E_PEER_PROOF : OK);
+		assert_false(sasl_server_misbound(&p.s));
+		assert_false(p.server_got.bound);
+	}
+	/* and one that says it, where it is asked for */
+	set_up(false);
+	p.client_ask.binding = p.server_ask.binding = tls;
+	p.own_terms = true;
+	p.terms = (struct logon_terms){ .bound = true, .min_bits = 128 };
 	runs(OK);
+	assert_true(p.server_got.bound);
+	/* NTLMv1 cannot say it */
+	set_up(false);
+	p.client_ask.binding = p.server_ask.binding = tls;
+	p.client_ask.legacy = p.server_ask.legacy = true;
+	p.own_terms = true;
+	p.terms = (struct logon_terms){ .bound = true,
+					.legacy = true,
+					.min_bits = 40 };
+	p.between = strip;
+	p.arg = (long)(NTLM_ESS | NTLM_TARGET_INFO);
+	runs(E_PEER_WEAK);
 }
 
 /* --- ends that know less ---------------------------------------------------------- */
@@ -426,6 +468,7 @@ int main(void)
 		cmocka_unit_test(flags_stripped),
 		cmocka_unit_test(mic_dropped),
 		cmocka_unit_test(binding),
+		cmocka_unit_test(without_a_binding),
 		cmocka_unit_test(min_bits),
 		cmocka_unit_test(exchange_55),
 		cmocka_unit_test(legacy_pairs),

@@ -318,6 +318,32 @@ static void longest(void **state)
 	assert_int_equal(sp_run(&p, &by_client), OK);
 }
 
+/* An account that wants its log-ons tied to TLS: the same work for both, and an end
+ * as for a wrong password. */
+static void bound(void **state)
+{
+	static const enum auth_mech scram[] = { AUTH_SCRAM_SHA_1,
+						AUTH_SCRAM_SHA_256 };
+	bool by_client;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		bool plus = i >= 2;
+
+		sp_init(&p, scram[i % 2]);
+		p.client_ask.plus = p.server_ask.plus = plus;
+		p.client_ask.binding.exporter_there = plus;
+		p.server_ask.binding.exporter_there = plus;
+		p.own_terms = true;
+		p.terms = (struct logon_terms){ .bound = true };
+		assert_int_equal(sp_run(&p, &by_client),
+				 plus ? OK : E_PEER_PROOF);
+		assert_int_equal(p.sent, plus ? 5 : 3);
+		assert_int_equal(p.server_got.bound, plus);
+		assert_false(sasl_server_misbound(&p.s));
+	}
+}
+
 /* --- clients that lie ------------------------------------------------------------- */
 static int said_to(enum auth_mech m, const char *text, bool initial)
 {
@@ -449,6 +475,7 @@ int main(void)
 		cmocka_unit_test(rubbish),
 		cmocka_unit_test(names_that_do_not_fit),
 		cmocka_unit_test(longest),
+		cmocka_unit_test(bound),
 		cmocka_unit_test(wrong_responses),
 		cmocka_unit_test(every_bit_of_a_client),
 		cmocka_unit_test(mechanism_names),

@@ -28,7 +28,7 @@ static const struct secret_account hub = {
 	.password = SPAN_LIT("hush"),
 	.sealed = SPAN_LIT("QUJD"),
 	.partner = true,
-	.terms = { 1u << AUTH_NTLM, true, true, 56 },
+	.terms = { 1u << AUTH_NTLM, true, true, true, 56 },
 };
 static const struct secret_key mail = {
 	.name = SPAN_LIT("mail"),

@@ -218,12 +218,22 @@ static void known(struct serve *s, struct ipc_logon_reply *a)
 	sasl_server_outcome(&s->sasl, &o);
 	a->proven = true;
 	a->text = span_str(s->account);
+	a->bound = o.bound;
 	a->ntlm_v2 = o.ntlm_v2;
 	a->ntlm_flags = o.ntlm_flags;
 	a->bits = o.bits;
 	if (o.bits > 0)
 		memcpy(a->key, o.key, sizeof(a->key));
 	wipe(&o, sizeof(o));
+}
+
+/* The password is right, and the TLS that it came through another one. */
+static void tell_misbound(const struct serve *s)
+{
+	program_log(&K.prog, SEV_ALARM,
+		    "event=logon-misbound account=%s mechanism=%s "
+		    "why=\"the client sees another certificate than ours\"",
+		    s->account, auth_mech_word(s->sasl.ask.mech));
 }
 
 /* What came of a step; E_AGAIN: not yet. */
@@ -239,6 +249,8 @@ static void answer(struct serve *s, int r, const struct buf *text)
 	}
 	working -= s->works;
 	s->works = false;
+	if (r < 0 && sasl_server_misbound(&s->sasl))
+		tell_misbound(s);
 	/* Others may have guessed from there meanwhile. */
 	if (s->named && !guess_may(&guesses, s->source, now))
 		a.result = LOGON_REFUSED_NOW;

@@ -97,6 +97,7 @@ static struct sasl_outcome outcome_of(const struct ipc_logon_reply *r)
 {
 	struct sasl_outcome o = { .ntlm_flags = r->ntlm_flags,
 				  .ntlm_v2 = r->ntlm_v2,
+				  .bound = r->bound,
 				  .bits = r->bits };
 
 	memcpy(o.key, r->key, sizeof(o.key));
