@@ -61,7 +61,8 @@ struct gate_event {
 	uint16_t code;	 /* SMTP reply code */
 	bool protected_; /* inside TLS, or sealed */
 	bool learned; /* RCPT_REFUSED: the rule asks for it since it was there */
-	uint64_t bytes;			    /* of the message */
+	bool unrouted;	/* RCPT_REFUSED: where its route leads is not known */
+	uint64_t bytes; /* of the message */
 	char domain[POLICY_DOMAIN_MAX + 1]; /* rule's key, "" when not known */
 	char why[CHANNEL_WHY_MAX];
 };

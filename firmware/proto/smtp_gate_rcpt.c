@@ -128,6 +128,7 @@ static void refuse_unrouted(struct smtp_gate_out *g,
 	text_str(&t, g->route_why);
 	say_line(g, &t, rule);
 	ev->result = TLS_VALIDATION_FAILURE;
+	ev->unrouted = true;
 	ev->code = 451;
 	text_init(&t, ev->why, sizeof(ev->why));
 	text_str(&t, "its route: ");
@@ -196,18 +197,18 @@ static void note_passed(struct smtp_gate_out *g)
 	gate_note(g, GATE_EV_RCPT_PASSED);
 }
 
-static bool pass(struct smtp_gate_out *g)
+static void pass(struct smtp_gate_out *g)
 {
 	if (!g->connected) {
 		connect_again(g);
-		return true;
+		return;
 	}
 	if (unknown_params(g))
-		return true;
+		return;
 	note_passed(g);
 	if (g->swept) {
 		gate_send_rcpt(g);
-		return true;
+		return;
 	}
 	/* RFC 4954 5: we log on for the box, not for who sent this. */
 	gate_tell(g, g->mail_line,
@@ -220,7 +221,6 @@ static bool pass(struct smtp_gate_out *g)
 		gate_send_rcpt(g);
 	else
 		g->rcpt_waits = true;
-	return true;
 }
 
 /* A literal, or <Postmaster>: whose mailbox that is, only the server knows, and
@@ -268,6 +268,69 @@ static void ask_route(struct smtp_gate_out *g)
 	g->wish = GATE_ROUTE;
 }
 
+/* What is said, or asked, before the channel counts. False: nothing. */
+static bool first_of_all(struct smtp_gate_out *g, struct policy_rule *rule,
+			 struct span key)
+{
+	bool there = policy_lookup(g->policy, key, rule) == OK;
+	bool home = there && !homeless(g, rule);
+	bool way = home && routed(g, rule);
+
+	if (way && (rule->route_name.n == 0 || g->route_known))
+		return false;
+	/* Replies before this one must be known, or answers change places. */
+	if (g->expect_n > 0)
+		return true;
+	if (!there)
+		gate_answer(g, 451, "4.3.0", "the domain list is damaged");
+	else if (!home)
+		say_homeless(g);
+	else if (!way)
+		ask_route(g);
+	else
+		refuse_unrouted(g, rule);
+	return true;
+}
+
+static void dial(struct smtp_gate_out *g, const struct policy_rule *rule,
+		 struct verdict *v)
+{
+	if (g->swept) {
+		elsewhere(g);
+	} else if (g->dials > 0) {
+		v->result = TLS_VALIDATION_FAILURE;
+		v->permanent = false;
+		v->why = "another connection did not help";
+		refuse(g, rule, v, &v->dial);
+	} else {
+		g->dials++;
+		g->owed = OWE_RCPT;
+		gate_dial_to(g, &v->dial, v->sni, true);
+	}
+}
+
+static void starttls(struct smtp_gate_out *g, const struct verdict *v)
+{
+	if (g->swept) {
+		elsewhere(g);
+		return;
+	}
+	g->owed = OWE_RCPT;
+	gate_offer_name(g, v->sni);
+	gate_tell(g, "STARTTLS", NULL);
+	gate_wait(g, PH_STARTTLS);
+}
+
+static void log_on(struct smtp_gate_out *g, const struct policy_rule *rule)
+{
+	if (g->swept)
+		elsewhere(g);
+	else if (!g->connected)
+		connect_again(g);
+	else
+		gate_auth_begin(g, rule);
+}
+
 bool gate_decide(struct smtp_gate_out *g)
 {
 	struct span key = { (const uint8_t *)g->rcpt.domain, g->rcpt.domain_n };
@@ -279,71 +342,20 @@ bool gate_decide(struct smtp_gate_out *g)
 	struct verdict v;
 
 	memcpy(g->domain, g->rcpt.domain, g->rcpt.domain_n + 1);
-	if (policy_lookup(g->policy, key, &rule) != OK) {
-		if (g->expect_n > 0)
-			return false;
-		gate_answer(g, 451, "4.3.0", "the domain list is damaged");
-		return true;
-	}
-	if (homeless(g, &rule)) {
-		if (g->expect_n > 0)
-			return false;
-		say_homeless(g);
-		return true;
-	}
-	if (!routed(g, &rule) || (rule.route_name.n > 0 && !g->route_known)) {
-		if (g->expect_n > 0)
-			return false;
-		if (g->route_asked)
-			refuse_unrouted(g, &rule);
-		else
-			ask_route(g);
-		return true;
-	}
+	if (first_of_all(g, &rule, key))
+		return g->expect_n == 0;
 	rule.learned = g->start.learned &&
 		       learned_requires(g->start.learned, &rule, key);
 	v = policy_decide(&rule, &g->ch, can_tls, used, &g->start.server);
-	/* Replies before this one must be known, or answers change places. */
 	if (g->expect_n > 0 && (v.decision != DECISION_PASS ||
 				!(g->caps & EHLO_PIPELINING) || lacks(g)))
 		return false;
 	switch (v.decision) {
-	case DECISION_PASS: return pass(g);
-	case DECISION_STARTTLS:
-		if (g->swept) {
-			elsewhere(g);
-			return true;
-		}
-		g->owed = OWE_RCPT;
-		gate_offer_name(g, v.sni);
-		gate_tell(g, "STARTTLS", NULL);
-		gate_wait(g, PH_STARTTLS);
-		return true;
-	case DECISION_DIAL:
-		if (g->swept) {
-			elsewhere(g);
-			return true;
-		}
-		if (g->dials > 0) {
-			v.result = TLS_VALIDATION_FAILURE;
-			v.permanent = false;
-			v.why = "another connection did not help";
-			refuse(g, &rule, &v, &v.dial);
-			return true;
-		}
-		g->dials++;
-		g->owed = OWE_RCPT;
-		gate_dial_to(g, &v.dial, v.sni, true);
-		return true;
-	case DECISION_AUTH:
-		if (g->swept)
-			elsewhere(g);
-		else if (!g->connected)
-			connect_again(g);
-		else
-			gate_auth_begin(g, &rule);
-		return true;
-	case DECISION_REFUSE: refuse(g, &rule, &v, &g->ch.server); return true;
+	case DECISION_PASS: pass(g); break;
+	case DECISION_STARTTLS: starttls(g, &v); break;
+	case DECISION_DIAL: dial(g, &rule, &v); break;
+	case DECISION_AUTH: log_on(g, &rule); break;
+	case DECISION_REFUSE: refuse(g, &rule, &v, &g->ch.server); break;
 	}
 	return true;
 }

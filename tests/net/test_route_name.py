@@ -191,6 +191,7 @@ def test_explained(box, resolver):
     text = net.cli("explain last")
     assert "route mx.explained.example port 2525" in text, text
     assert "its route: there is no such name" in text, text
+    assert "probe that host with the resolver" in text, text
 
 
 def test_a_client_that_does_not_wait(box, resolver):

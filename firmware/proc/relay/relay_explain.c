@@ -372,7 +372,10 @@ void relay_explain_refused(const struct conn *c, const struct gate_event *ev,
 	text_str(&t, ": ");
 	text_clean(&t, span_str(ev->why));
 	text_str(&t, "\n");
-	line(&t, "what helps", help(&r, ch, ev->result));
+	line(&t, "what helps",
+	     ev->unrouted ? "probe that host with the resolver, to see what it "
+			    "says; or write the address in place of the name"
+			  : help(&r, ch, ev->result));
 	__atomic_store_n(&e->seq, ++s->explain_seq, __ATOMIC_RELEASE);
 	alarms(ev, &r, ch);
 }
