@@ -517,6 +517,7 @@ def main():
     u.add_argument("--faults", action="store_const", dest="build",
                    const="bin-fault")
     u.add_argument("--keep-store", action="store_true")
+    u.add_argument("--tftp", type=pathlib.Path)
     u.add_argument("--pair", type=pathlib.Path)
     u.set_defaults(run=up)
     sub.add_parser("down").set_defaults(run=down)
