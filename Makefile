@@ -129,7 +129,7 @@ inc-lwip    = -isystem $(1)/include/lwip
 flags-plain := -O2 -g $(HARDEN) $(if $(CONFIG_SANITIZE),$(SAN) -U_FORTIFY_SOURCE)
 flags-san   := -O1 -g $(SAN)
 
-FOLDERS := base proto policy secret auth dns probe cli conf crypto pki image store tls session ip ipc proc
+FOLDERS := base proto policy secret auth dns probe cli conf crypto pki image store ntp tls session ip ipc proc
 src      = $(wildcard firmware/$(1)/*.c)
 objs     = $(patsubst %.c,$(O)/$(2)/%.o,$(if $(filter drivers,$(1)),$(wildcard drivers/*.c),$(call src,$(1))))
 prog-src = $(wildcard firmware/proc/$(1)/*.c)
@@ -270,7 +270,7 @@ test-unit: $(UNIT:%=$(O)/unit/%) ## pure engines: vectors, every cut, guard page
 	$(Q)tools/test-report --unit $(O)/unit $(UNIT)
 
 # Fuzz targets use clang's libFuzzer; our own folders are compiled in whole.
-fuzz-src := $(foreach f,base proto policy secret dns probe cli conf,$(call src,$(f))) \
+fuzz-src := $(foreach f,base proto policy secret dns probe cli conf ntp,$(call src,$(f))) \
 	$(wildcard drivers/classifier.c)
 # image asks crypto, for which its target has something simpler
 $(O)/fuzz/fuzz_image: fuzz-src += $(call src,image)

@@ -12,6 +12,7 @@
 #include "drivers/classifier.h"
 
 enum label {
+	L_WIRE,
 	L_TYPE,
 	L_IP4,
 	L_IP6,
@@ -95,6 +96,29 @@ static void step_ip4(struct asm_ *a)
 	emit(a, BPF_ALU | BPF_LSH | BPF_K, 2);
 	emit(a, BPF_ALU | BPF_ADD | BPF_X, 0);
 	emit(a, BPF_MISC | BPF_TAX, 0);
+}
+
+/* The kernel keeps the outermost tag beside the frame: it is not in what the loads
+ * of the other functions see. */
+static void own_vlan(struct asm_ *a, struct classifier_own own)
+{
+	enum { VID = 0xfff };
+	static const int ask[] = { SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT,
+				   SKF_AD_OFF + SKF_AD_VLAN_TPID,
+				   SKF_AD_OFF + SKF_AD_VLAN_TAG };
+	const uint32_t want[] = { 1, 0x8100, own.vlan };
+
+	if (own.vlan == 0)
+		return;
+	for (unsigned i = 0; i < 3; i++) {
+		emit(a, BPF_LD | BPF_W | BPF_ABS, (uint32_t)ask[i]);
+		emit(a, BPF_ALU | BPF_AND | BPF_K, i == 2 ? VID : 0xffff);
+		emit(a, BPF_JMP | BPF_JEQ | BPF_K, want[i]);
+		a->c->code[a->c->n - 1].jt = 1;
+		ja(a, L_WIRE);
+	}
+	emit(a, BPF_RET | BPF_K, own.verdict);
+	here(a, L_WIRE);
 }
 
 /* Ethertype in A, what it announces at X. */
@@ -284,13 +308,15 @@ static int link_labels(struct asm_ *a)
 }
 
 int classifier_build(struct classifier *c, const uint16_t *ports,
-		     unsigned ports_n, uint32_t take, uint32_t pass)
+		     unsigned ports_n, struct classifier_own own, uint32_t take,
+		     uint32_t pass)
 {
 	struct asm_ a = { .c = c };
 
 	if (ports_n == 0 || ports_n > CLASSIFIER_PORTS_MAX)
 		return E_CONF;
 	memset(c, 0, sizeof(*c));
+	own_vlan(&a, own);
 	ethertype(&a);
 	encapsulations(&a);
 	ip4(&a);

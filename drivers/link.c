@@ -272,25 +272,25 @@ static int read_back(struct link *l, enum port p, const struct classifier *tc)
 	return OK;
 }
 
-bool link_attached(struct link *l, const struct classifier *tc)
+bool link_attached(struct link *l, const struct classifier tc[PORTS])
 {
-	return read_back(l, INSIDE, tc) == OK &&
-	       read_back(l, OUTSIDE, tc) == OK;
+	return read_back(l, INSIDE, &tc[INSIDE]) == OK &&
+	       read_back(l, OUTSIDE, &tc[OUTSIDE]) == OK;
 }
 
-int link_attach(struct link *l, const struct classifier *tc)
+int link_attach(struct link *l, const struct classifier tc[PORTS])
 {
 	int r = OK;
 
 	for (enum port p = INSIDE; r == OK && p < PORTS; p++) {
 		r = add_clsact(l, p);
 		if (r == OK)
-			r = add_mail(l, p, tc);
+			r = add_mail(l, p, &tc[p]);
 		if (r == OK)
 			r = add_redirect(l, p);
 	}
 	for (enum port p = INSIDE; r == OK && p < PORTS; p++)
-		r = read_back(l, p, tc);
+		r = read_back(l, p, &tc[p]);
 	return r;
 }
 
@@ -396,4 +396,44 @@ int link_up(struct link *l, enum port p)
 	raise_mtu(l, p);
 	return r == OK ? set_flags(l, p, flags, flags | IFF_MULTICAST, "up")
 		       : r;
+}
+
+static int no_vlan(struct link *l, const char *name)
+{
+	struct request r;
+	int e;
+
+	begin(&r, RTM_DELLINK, NLM_F_ACK, sizeof(r.u.link));
+	put(&r, IFLA_IFNAME, name, strlen(name) + 1);
+	e = talk(l, &r, NULL, NULL);
+	return e != 0 && e != ENODEV ? fail(l, "no VLAN", name, e) : OK;
+}
+
+/* It begins with the flags of its port, where nobody is to speak. */
+int link_vlan(struct link *l, enum port p, uint16_t vlan, const char *name)
+{
+	const uint32_t port = (uint32_t)l->index[p], mtu = LINK_VLAN_MTU;
+	struct request r;
+	void *info, *data;
+	int e;
+
+	if (no_vlan(l, name) != OK)
+		return E_IO;
+	if (vlan == 0)
+		return OK;
+	begin(&r, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL,
+	      sizeof(r.u.link));
+	r.u.link.ifi_flags = IFF_MULTICAST;
+	r.u.link.ifi_change = IFF_MULTICAST | IFF_NOARP;
+	put(&r, IFLA_LINK, &port, sizeof(port));
+	put(&r, IFLA_IFNAME, name, strlen(name) + 1);
+	put(&r, IFLA_MTU, &mtu, sizeof(mtu));
+	info = put(&r, IFLA_LINKINFO, NULL, 0);
+	put(&r, IFLA_INFO_KIND, "vlan", 5);
+	data = put(&r, IFLA_INFO_DATA, NULL, 0);
+	put(&r, IFLA_VLAN_ID, &vlan, sizeof(vlan));
+	end(&r, data);
+	end(&r, info);
+	e = talk(l, &r, NULL, NULL);
+	return e != 0 ? fail(l, "VLAN", l->name[p], e) : OK;
 }

@@ -12,7 +12,8 @@
  * and no ip. Needs CAP_NET_ADMIN; used by boss alone.
  *
  *	ingress of each port:  1  classifier: mail is dropped here (the packet
- *	                          tap in front of it has seen it already)
+ *	                          tap in front of it has seen it already); a VLAN
+ *	                          of the box goes up inside and is dropped outside
  *	                       2  everything else: redirected to the other port
  */
 struct link {
@@ -27,14 +28,14 @@ struct link {
 MUST_CHECK int link_open(struct link *l, const char *inside,
 			 const char *outside);
 
-/* True if both filters of both ports are attached, with just this program. */
-bool link_attached(struct link *l, const struct classifier *tc);
+/* True if both filters of both ports are attached, with just these programs. */
+bool link_attached(struct link *l, const struct classifier tc[PORTS]);
 
 /*
  * Attach (or replace, without a gap) on both ports, read everything back and
  * compare. E_IO with why set; then the ports must not be brought up.
  */
-MUST_CHECK int link_attach(struct link *l, const struct classifier *tc);
+MUST_CHECK int link_attach(struct link *l, const struct classifier tc[PORTS]);
 
 /* Promiscuous, no address, no ARP, no IPv6, no multicast of its own: the box
  * itself never speaks. As large an MTU as the port can have, up to LINK_MTU.
@@ -42,6 +43,15 @@ MUST_CHECK int link_attach(struct link *l, const struct classifier *tc);
 enum { LINK_MTU = 9216 };
 MUST_CHECK int link_up(struct link *l, enum port p);
 MUST_CHECK int link_down(struct link *l, enum port p);
+
+/*
+ * An interface of this name for the VLAN of a port, down and without an address; it
+ * answers ARP, as the port does not. One that has the name is deleted first.
+ * vlan 0: no more than that. E_IO with why set: there is none then.
+ */
+enum { LINK_VLAN_MTU = 1500 };
+MUST_CHECK int link_vlan(struct link *l, enum port p, uint16_t vlan,
+			 const char *name);
 
 struct link_state {
 	bool up, carrier;

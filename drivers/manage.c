@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * manage - see manage.h. By ioctl: one address and one route need no netlink.
+ * manage - see manage.h. By ioctl: an address and a route need no netlink.
  * The kernel's IPv6 headers and the C library's do not go together, so the two
  * structures that only the former have are written down here.
  */
@@ -140,7 +140,9 @@ static int route4(struct manage *m, int sock, const struct endpoint *gateway,
 	memcpy(&r.rt_genmask, &all, sizeof(all));
 	r.rt_flags = RTF_UP | RTF_GATEWAY | RTF_HOST;
 	r.rt_dev = m->name;
-	return ioctl(sock, SIOCADDRT, &r) == 0 ? OK : fail(m, "route");
+	return ioctl(sock, SIOCADDRT, &r) == 0 || errno == EEXIST
+		       ? OK
+		       : fail(m, "route");
 }
 
 static int set6(struct manage *m, int sock, const struct endpoint *address)
@@ -162,11 +164,12 @@ static int route6(struct manage *m, int sock, const struct endpoint *gateway,
 
 	memcpy(&r.rtmsg_dst, host->ip, 16);
 	memcpy(&r.rtmsg_gateway, gateway->ip, 16);
-	return ioctl(sock, SIOCADDRT, &r) == 0 ? OK : fail(m, "route");
+	return ioctl(sock, SIOCADDRT, &r) == 0 || errno == EEXIST
+		       ? OK
+		       : fail(m, "route");
 }
 
-int manage_set(struct manage *m, const struct endpoint *address,
-	       const struct endpoint *gateway, const struct endpoint *host)
+int manage_set(struct manage *m, const struct endpoint *address)
 {
 	bool v6 = address->port != 0 && !ip_is_v4(address->ip);
 	int four = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -185,9 +188,6 @@ int manage_set(struct manage *m, const struct endpoint *address,
 		r = flags(m, four, true);
 	if (r == OK && v6)
 		r = set6(m, six, address);
-	if (r == OK && gateway->port != 0 && host->port != 0)
-		r = v6 ? route6(m, six, gateway, host)
-		       : route4(m, four, gateway, host);
 	if (r != OK && four >= 0) {
 		struct manage other = *m; /* its why is the first one */
 
@@ -198,6 +198,22 @@ out:
 		close(four);
 	if (six >= 0)
 		close(six);
+	return r;
+}
+
+int manage_route(struct manage *m, const struct endpoint *gateway,
+		 const struct endpoint *host)
+{
+	bool v6 = !ip_is_v4(host->ip);
+	int sock = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC,
+			  0);
+	int r;
+
+	if (sock < 0)
+		return fail(m, "socket");
+	r = v6 ? route6(m, sock, gateway, host)
+	       : route4(m, sock, gateway, host);
+	close(sock);
 	return r;
 }
 
@@ -215,7 +231,7 @@ static int deafen(int fd)
 }
 
 int manage_socket(struct manage *m, const struct endpoint *address,
-		  const struct endpoint *host, int *fd)
+		  const struct endpoint *host, bool deaf, int *fd)
 {
 	bool v6 = !ip_is_v4(address->ip);
 	struct sockaddr_in from4 = in4(address), to4 = in4(host);
@@ -237,7 +253,7 @@ int manage_socket(struct manage *m, const struct endpoint *address,
 	    /* the kernel takes a moment before an IPv6 address may be used */
 	    (!v6 || setsockopt(*fd, IPPROTO_IPV6, IPV6_FREEBIND, &on,
 			       sizeof(on)) == 0) &&
-	    deafen(*fd) == 0 && bind(*fd, from, n) == 0 &&
+	    (!deaf || deafen(*fd) == 0) && bind(*fd, from, n) == 0 &&
 	    connect(*fd, to, n) == 0)
 		return OK;
 	(void)fail(m, "socket");

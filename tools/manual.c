@@ -153,7 +153,9 @@ static const char *value(const struct conf_setting *c)
 	case CONF_NAME: return "NAME";
 	case CONF_TEXT: return "\"TEXT\"|none";
 	case CONF_PREFIX: return "ADDRESS/LENGTH|none";
+	case CONF_VLAN: return "NUMBER|none";
 	case CONF_ADDRESS: return "ADDRESS|none";
+	case CONF_HOSTS: return "ADDRESS...|none";
 	case CONF_HOST: return "ADDRESS[:PORT]|none";
 	case CONF_PEM:
 	case CONF_DEFAULT:

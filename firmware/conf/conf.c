@@ -218,8 +218,10 @@ static void take_value(struct conf_parse *p, const struct conf_setting *c,
 	case CONF_NAME:
 	case CONF_TEXT:
 	case CONF_PREFIX:
+	case CONF_VLAN:
 	case CONF_ADDRESS:
 	case CONF_HOST: conf_box_value(p, c, at); break;
+	case CONF_HOSTS: conf_box_hosts(p, c, at); return;
 	case CONF_PORTS: take_ports(p, at); return;
 	case CONF_DEFAULT: conf_rule(p, true, at); return;
 	case CONF_DOMAIN: conf_rule(p, false, at); return;

@@ -74,6 +74,17 @@ static const char *address(struct span s, struct endpoint *e)
 	return conf_ip(s, ip) && conf_endpoint(s, 1, e, &unused) ? NULL : why;
 }
 
+static const char *vlan(struct span s, uint32_t *v)
+{
+	uint64_t n;
+
+	/* IEEE 802.1Q 9.6: 0 says that there is none, 4095 is reserved */
+	if (!conf_number(s, 1, 4094, &n))
+		return "not the number of a VLAN: 1..4094, or none";
+	*v = (uint32_t)n;
+	return NULL;
+}
+
 /* NULL, or why word is not a value of c. */
 static const char *take(const struct conf_setting *c, struct span s, void *to)
 {
@@ -93,6 +104,7 @@ static const char *take(const struct conf_setting *c, struct span s, void *to)
 		store_text(to, s);
 		break;
 	case CONF_PREFIX: why = prefix(s, to); break;
+	case CONF_VLAN: why = vlan(s, to); break;
 	case CONF_ADDRESS: why = address(s, to); break;
 	default:
 		if (!conf_endpoint(s, (uint16_t)c->max, to, &why))
@@ -116,6 +128,8 @@ void conf_box_value(struct conf_parse *p, const struct conf_setting *c,
 	if (c->type != CONF_NAME && is_none(&p->words.word[at])) {
 		if (c->type == CONF_TEXT)
 			*to = '\0';
+		else if (c->type == CONF_VLAN)
+			*(uint32_t *)to = 0;
 		else
 			*(struct endpoint *)to = (struct endpoint){ .port = 0 };
 		return;
@@ -123,6 +137,47 @@ void conf_box_value(struct conf_parse *p, const struct conf_setting *c,
 	why = take(c, p->words.word[at].text, to);
 	if (why)
 		conf_error_at(p, at, why);
+}
+
+static bool is_there(const struct endpoint *all, size_t n,
+		     const struct endpoint *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(all[i].ip, e->ip, sizeof(e->ip)) == 0)
+			return true;
+	return false;
+}
+
+void conf_box_hosts(struct conf_parse *p, const struct conf_setting *c,
+		    size_t at)
+{
+	struct endpoint *to = (struct endpoint *)(void *)((char *)&p->settings +
+							  c->at);
+	size_t n = 0;
+
+	for (size_t i = 0; i < BOX_NTP; i++)
+		to[i] = (struct endpoint){ .port = 0 };
+	if (at == p->words.n) {
+		conf_error_at(p, at, "one word more is needed here");
+		return;
+	}
+	if (is_none(&p->words.word[at]) && at + 1 == p->words.n)
+		return;
+	for (; at < p->words.n; at++) {
+		struct endpoint e;
+		const char *why = address(p->words.word[at].text, &e);
+
+		e.port = (uint16_t)c->max;
+		if (!why && n == BOX_NTP)
+			why = "three are as many as there can be";
+		else if (!why && is_there(to, n, &e))
+			why = "is named twice";
+		if (why) {
+			conf_error_at(p, at, why);
+			return;
+		}
+		to[n++] = e;
+	}
 }
 
 /* --- together --------------------------------------------------------------- */
@@ -147,12 +202,35 @@ static bool near(const struct endpoint *e, const struct endpoint *m)
 	return true;
 }
 
+/* A host that is spoken to from the management address. */
+static void check_host(struct conf_parse *p, size_t at,
+		       const struct endpoint *host)
+{
+	const struct box *b = &p->settings.box;
+
+	if (b->management.port == 0)
+		conf_error_at_setting(
+			p, at,
+			"there is no \"management address\" to send from");
+	else if (!same_kind(host, &b->management))
+		conf_error_at_setting(p, at,
+				      "is not of the same kind (IPv4, IPv6) as "
+				      "\"management address\"");
+	else if (b->gateway.port == 0 && !near(host, &b->management))
+		conf_error_at_setting(p, at,
+				      "is not in the network of \"management "
+				      "address\", and there is no \"management "
+				      "gateway\"");
+}
+
 void conf_box_check(struct conf_parse *p)
 {
 	const struct box *b = &p->settings.box;
 	const size_t gateway = offsetof(struct settings, box.gateway);
-	const size_t syslog = offsetof(struct settings, box.syslog);
 
+	if (b->vlan != 0 && b->management.port == 0)
+		conf_error_at_setting(p, offsetof(struct settings, box.vlan),
+				      "there is no \"management address\"");
 	if (b->gateway.port != 0 && b->management.port == 0)
 		conf_error_at_setting(p, gateway,
 				      "there is no \"management address\"");
@@ -162,20 +240,9 @@ void conf_box_check(struct conf_parse *p)
 		conf_error_at_setting(p, gateway,
 				      "is not in the network of \"management "
 				      "address\"");
-	if (b->syslog.port == 0)
-		return;
-	if (b->management.port == 0)
-		conf_error_at_setting(
-			p, syslog,
-			"there is no \"management address\" to send "
-			"from");
-	else if (!same_kind(&b->syslog, &b->management))
-		conf_error_at_setting(p, syslog,
-				      "is not of the same kind (IPv4, IPv6) as "
-				      "\"management address\"");
-	else if (b->gateway.port == 0 && !near(&b->syslog, &b->management))
-		conf_error_at_setting(p, syslog,
-				      "is not in the network of \"management "
-				      "address\", and there is no \"management "
-				      "gateway\"");
+	if (b->syslog.port != 0)
+		check_host(p, offsetof(struct settings, box.syslog),
+			   &b->syslog);
+	for (size_t i = 0; i < BOX_NTP && b->ntp[i].port != 0; i++)
+		check_host(p, offsetof(struct settings, box.ntp), &b->ntp[i]);
 }

@@ -161,6 +161,9 @@ void conf_account_check(struct conf_parse *p);
 /* conf_box.c: word `at` is the value of c, which is about the box. */
 void conf_box_value(struct conf_parse *p, const struct conf_setting *c,
 		    size_t at);
+/* The same for one that takes all words that follow. */
+void conf_box_hosts(struct conf_parse *p, const struct conf_setting *c,
+		    size_t at);
 /* Do they fit together? */
 void conf_box_check(struct conf_parse *p);
 

@@ -223,6 +223,15 @@ static void address(enum conf_type type, const struct endpoint *e,
 	}
 }
 
+static void hosts(const struct endpoint *e, struct text *out)
+{
+	text_str(out, e->port == 0 ? "none" : "");
+	for (size_t i = 0; i < BOX_NTP && e[i].port != 0; i++) {
+		text_str(out, i > 0 ? " " : "");
+		text_ip(out, e[i].ip);
+	}
+}
+
 void conf_print_inbound(const struct inbound_rule *r, struct text *out)
 {
 	text_str(out, "inbound require");
@@ -275,6 +284,13 @@ static void value(const struct settings *s, const struct conf_setting *c,
 			text_str(out, "none");
 		else
 			quoted(out, span_str(at));
+		break;
+	case CONF_HOSTS: hosts(at, out); break;
+	case CONF_VLAN:
+		if (*(const uint32_t *)at == 0)
+			text_str(out, "none");
+		else
+			text_u64(out, *(const uint32_t *)at);
 		break;
 	case CONF_PREFIX:
 	case CONF_ADDRESS:

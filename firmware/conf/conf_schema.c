@@ -33,14 +33,26 @@ const struct conf_setting conf_schema[] = {
 	  .dflt = "none",
 	  .at = AT(box.management),
 	  .help = "of the management port, with its prefix length",
-	  .manual = "of the third port, on boards that have one. Nothing "
-		    "listens there, and no mail passes" },
+	  .manual =
+		  "of the third port, on boards that have one, or in the VLAN "
+		  "that follows. Nothing listens there, and no mail passes" },
+	{ .words = "management vlan",
+	  .type = CONF_VLAN,
+	  .dflt = "none",
+	  .at = AT(box.vlan),
+	  .help = "VLAN of inside that has the management address",
+	  .manual =
+		  "of the port inside (an IEEE 802.1Q tag), 1 to 4094, that has "
+		  "the management address, instead of a third port. It ends at "
+		  "the box: nothing of this VLAN passes from one port to the "
+		  "other, and what comes from outside is dropped" },
 	{ .words = "management gateway",
 	  .type = CONF_ADDRESS,
 	  .dflt = "none",
 	  .at = AT(box.gateway),
 	  .help = "next hop to hosts beyond the management network",
-	  .manual = "to a syslog host beyond that network; to nobody else" },
+	  .manual = "to hosts of `syslog` and `ntp` beyond that network; to "
+		    "nobody else" },
 	{ .words = "syslog",
 	  .type = CONF_HOST,
 	  .max = 514,
@@ -49,6 +61,14 @@ const struct conf_setting conf_schema[] = {
 	  .help = "host that gets the log (RFC 5424, UDP)",
 	  .manual = "host that gets each line of the log (RFC 5424 over UDP), "
 		    "sent from the management address" },
+	{ .words = "ntp",
+	  .type = CONF_HOSTS,
+	  .max = 123,
+	  .dflt = "none",
+	  .at = AT(box.ntp),
+	  .help = "servers that are asked for the time",
+	  .manual = "time servers (NTP), up to three, that are asked from the "
+		    "management address: see below" },
 	{ .words = "link-propagation",
 	  .type = CONF_CHOICE,
 	  .choices = { "off", "on" },

@@ -18,9 +18,11 @@ enum conf_type {
 	CONF_NAME,    /* a host name, up to max octets */
 	CONF_TEXT,    /* text in quotes, up to max octets, or none */
 	CONF_PREFIX,  /* ADDRESS/LENGTH, or none */
+	CONF_VLAN,    /* 1..4094, or none */
 	CONF_ADDRESS, /* ADDRESS, or none */
 	CONF_HOST, /* ADDRESS[:PORT], or none; max: the port if none is given */
-	CONF_PEM,  /* a certificate in the lines that follow */
+	CONF_HOSTS,   /* 1..BOX_NTP times ADDRESS, or none; max: the port */
+	CONF_PEM,     /* a certificate in the lines that follow */
 	CONF_DEFAULT, /* LEVEL ATTRIBUTES */
 	CONF_DOMAIN,  /* NAME LEVEL ATTRIBUTES */
 	CONF_ACCOUNT, /* NAME ATTRIBUTES, one of them a secret */

@@ -53,9 +53,9 @@ static const struct row {
 	[IPC_GO] = { R(BOSS), ANY, 0, 0 },
 	[IPC_READY] = { ANY, R(BOSS), 0, 0 },
 	[IPC_ALIVE] = { ANY, R(BOSS), 0, 0 },
-	[IPC_INTERCEPT] = { R(CONFD), R(BOSS), F_PORTS, 0 },
+	[IPC_INTERCEPT] = { R(CONFD), R(BOSS), F_NUMBER | F_PORTS, 0 },
 	[IPC_INTERCEPTED] = { R(BOSS), R(CONFD) | R(WIRE) | R(WITNESS),
-			      F_ERROR | F_PORTS, 0 },
+			      F_ERROR | F_NUMBER | F_PORTS, 0 },
 	[IPC_SNAPSHOT] = { R(CONFD), R(WIRE), F_NUMBER, 1 },
 	[IPC_SNAPSHOT_ACK] = { R(WIRE) | R(RELAY) | R(KEYS), R(CONFD),
 			       F_ERROR | F_NUMBER, 0 },
@@ -77,7 +77,8 @@ static const struct row {
 	[IPC_KEY_ASK] = { R(CONFD), R(KEYS), F_OP, 1 },
 	[IPC_KEY_RESULT] = { R(KEYS), R(CONFD), F_ERROR | F_OP, 2 },
 	[IPC_BOX] = { R(CONFD), R(CONSOLE), F_NUMBER, 1 },
-	[IPC_MANAGE] = { R(CONFD), R(BOSS), F_CLIENT | F_SERVER | F_VIA, 0 },
+	[IPC_MANAGE] = { R(CONFD), R(BOSS),
+			 F_CLIENT | F_SERVER | F_NUMBER | F_VIA, 0 },
 	[IPC_SYSLOG] = { R(BOSS), R(CONSOLE), 0, 1 },
 	[IPC_SYSLOG_OFF] = { R(BOSS), R(CONSOLE), 0, 0 },
 	[IPC_RELOAD] = { R(CONSOLE), R(BOSS), F_NUMBER, 0 },
@@ -131,6 +132,8 @@ static const struct row {
 	[IPC_LEARNED] = { R(RELAY), R(CONFD), F_OCTETS, 0 },
 	[IPC_LEARNED_ALL] = { R(CONFD), R(RELAY), 0, 1 },
 	[IPC_FORGET] = { R(CONFD), R(RELAY), F_OCTETS, 0 },
+	[IPC_NTP] = { R(CONFD), R(BOSS), F_CLIENT | F_SERVER | F_NUMBER | F_VIA,
+		      0 },
 };
 
 const char *role_name(enum role r)
@@ -144,6 +147,7 @@ const char *role_name(enum role r)
 	case ROLE_KEYS: return "keys";
 	case ROLE_FLASHD: return "flashd";
 	case ROLE_WITNESS: return "witness";
+	case ROLE_NTP: return "ntp";
 	case ROLES: break;
 	}
 	return "?";
@@ -317,7 +321,7 @@ static bool decode(struct cursor *c, unsigned fields, struct ipc_msg *m)
 		take_endpoint(c, &m->via);
 	if (fields & F_CLOCK) {
 		m->clock = take(c, 1)[0];
-		if (m->clock > STATS_CLOCK_SET)
+		if (m->clock > STATS_CLOCK_NTP)
 			return false;
 	}
 	if ((fields & F_PRINTS) && !take_prints(c, m))

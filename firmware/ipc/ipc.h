@@ -26,6 +26,7 @@ enum role {
 	ROLE_KEYS,
 	ROLE_FLASHD,
 	ROLE_WITNESS,
+	ROLE_NTP, /* it has no socket to anybody: proc/ntp/ntp.c */
 	ROLES
 };
 
@@ -66,7 +67,7 @@ enum ipc_type {
 	/* confd to boss: intercept these ports; boss to confd and wire: it is
 	 * done, or not. The classifier takes these and all that came before:
 	 * wire attaches the same list to its sockets and puts back what the
-	 * snapshot does not name. */
+	 * snapshot does not name. Number: the VLAN of policy/box.h. */
 	IPC_INTERCEPT,
 	IPC_INTERCEPTED,
 	/* confd to wire: a snapshot; 1 fd (sealed memfd). Answered, also for
@@ -123,7 +124,7 @@ enum ipc_type {
 	 * a key before a terminal is logged out. */
 	IPC_BOX,
 	/* confd to boss: client, via and server are address, gateway and syslog
-	 * of policy/box.h. */
+	 * of policy/box.h, number is its VLAN. */
 	IPC_MANAGE,
 	/* boss to console: where the log goes; 1 fd (connected datagram socket).
 	 * Or nowhere any more. */
@@ -234,6 +235,9 @@ enum ipc_type {
 	/* confd to relay: nothing is known any more of the domain in octets, of
 	 * none if there are none. */
 	IPC_FORGET,
+	/* confd to boss: client, server and via are the time servers of
+	 * policy/box.h, number is the floor of the clock. After MANAGE. */
+	IPC_NTP,
 	IPC_TYPES
 };
 
@@ -340,11 +344,12 @@ struct ipc_msg {
 	enum port client_port;		/* FLOW_OPEN: where the client is */
 	struct endpoint client, server; /* FLOW_OPEN; FLOW_DIAL: server */
 	bool tls_only;			/* FLOW_OPEN */
-	struct endpoint via;		/* MANAGE, PROBE */
+	struct endpoint via;		/* MANAGE, PROBE, NTP */
 	int error;	 /* INTERCEPTED, SNAPSHOT_ACK, FLOW_DIAL_FAILED, SIGNED,
 			      * FLOW_GONE, CONF_RESULT,
 			      * FLASH_RESULT: enum err */
-	uint64_t number; /* SNAPSHOT, SNAPSHOT_ACK, CONF_*, FLASH_*, SLOT_* */
+	uint64_t number; /* SNAPSHOT, SNAPSHOT_ACK, CONF_*, FLASH_*, SLOT_*,
+			  * INTERCEPT, INTERCEPTED, MANAGE */
 	uint16_t ports[16]; /* INTERCEPT */
 	uint32_t ports_n;
 	uint32_t clock;			    /* CLOCK */

@@ -266,6 +266,24 @@ enum stats_clock {
 	STATS_CLOCK_UNSET,   /* nobody has set it since the start */
 	STATS_CLOCK_CHIP,
 	STATS_CLOCK_SET, /* by hand */
+	STATS_CLOCK_NTP, /* by time servers, when nobody else had */
+};
+
+/* What time servers say. */
+enum stats_ntp_state {
+	STATS_NTP_OFF,
+	STATS_NTP_ASKED,  /* for the first time */
+	STATS_NTP_SILENT, /* none gives a time */
+	STATS_NTP_SPLIT,  /* they do not agree */
+	STATS_NTP_WRONG,  /* what they say is not believed */
+	STATS_NTP_FINE,
+};
+
+struct stats_ntp {
+	uint32_t state; /* enum stats_ntp_state */
+	uint32_t servers, gave, agree;
+	int64_t away_ms; /* how far the clock was from what they said */
+	uint64_t at_ms;	 /* CLOCK_MONOTONIC */
 };
 
 struct stats {
@@ -280,6 +298,7 @@ struct stats {
 	uint32_t ports_up;     /* boss: bit INSIDE, bit OUTSIDE have a link */
 	uint32_t intercepting; /* boss: the classifier is on both ports */
 	uint32_t clock;	       /* boss: enum stats_clock */
+	struct stats_ntp ntp;  /* boss */
 	/* boss: all starts again then (CLOCK_MONOTONIC); 0: not asked for */
 	uint64_t reload_ms;
 	uint64_t flash_size, flash_free; /* boss: of the store, octets */

@@ -104,8 +104,11 @@ static void read_box(const uint8_t *p, struct box *b)
 	b->idle_s = get_le32(p + H_IDLE);
 	b->carry = (get_le32(p + H_FLAGS) & HF_CARRY) != 0;
 	get_endpoint(p + H_MANAGEMENT, &b->management);
+	b->vlan = get_le32(p + H_VLAN);
 	get_endpoint(p + H_GATEWAY, &b->gateway);
 	get_endpoint(p + H_SYSLOG, &b->syslog);
+	for (size_t i = 0; i < BOX_NTP; i++)
+		get_endpoint(p + H_NTP + 18 * i, &b->ntp[i]);
 	memcpy(b->name, p + H_NAME, p[H_NAME_N]);
 	memcpy(b->banner, p + H_BANNER, get_le16(p + H_BANNER_N));
 }

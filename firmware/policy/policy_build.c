@@ -377,8 +377,11 @@ static void write_box(uint8_t *p, const struct box *b)
 
 	put_le32(p + H_IDLE, b->idle_s);
 	put_endpoint(p + H_MANAGEMENT, &b->management);
+	put_le32(p + H_VLAN, b->vlan);
 	put_endpoint(p + H_GATEWAY, &b->gateway);
 	put_endpoint(p + H_SYSLOG, &b->syslog);
+	for (size_t i = 0; i < BOX_NTP; i++)
+		put_endpoint(p + H_NTP + 18 * i, &b->ntp[i]);
 	p[H_NAME_N] = (uint8_t)name_n;
 	memcpy(p + H_NAME, b->name, name_n);
 	put_le16(p + H_BANNER_N, (uint16_t)banner_n);

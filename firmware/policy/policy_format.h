@@ -86,7 +86,9 @@ enum {
 	H_RESOLVER = H_INBOUND_PORT + 4,	 /* 16, u16 */
 	H_INBOUND_ADDRESS = H_RESOLVER + 18,	 /* the same */
 	H_INBOUND_SERVER = H_INBOUND_ADDRESS + 18,
-	HEADER_SIZE = H_INBOUND_SERVER + 18,
+	H_VLAN = H_INBOUND_SERVER + 18, /* u32 */
+	H_NTP = H_VLAN + 4,		/* (16, u16) x BOX_NTP */
+	HEADER_SIZE = H_NTP + 18 * BOX_NTP,
 	SUM_FROM = H_SUM + 8,
 
 	/* header flags */

@@ -23,6 +23,11 @@ uint64_t now_unix_ms(void)
 	return clock_ms(CLOCK_REALTIME);
 }
 
+uint64_t now_raw_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC_RAW);
+}
+
 int loop_init(struct loop *l)
 {
 	*l = (struct loop){ .epfd = epoll_create1(EPOLL_CLOEXEC) };

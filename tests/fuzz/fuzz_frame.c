@@ -50,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static struct classifier c;
 	static const uint16_t port[1] = { 25 };
+	const struct classifier_own none = { 0, 0 };
 	struct frame f;
 	struct span s;
 	uint32_t v;
@@ -57,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (n > 9000)
 		return 0;
 	if (c.n == 0)
-		BUG_ON(classifier_build(&c, port, 1, 1, 2) != OK);
+		BUG_ON(classifier_build(&c, port, 1, none, 1, 2) != OK);
 	s = pk_guard((struct span){ p, n });
 	frame_parse(&f, s);
 	BUG_ON(f.all.p != s.p || f.all.n > n);

@@ -13,6 +13,7 @@ from fake_boss import (CONFD, CONSOLE, E_AGAIN, E_CONF, E_CORRUPT,
 
 GOOD = b"default may\ndomain a.example encrypt\n"
 BETTER = b"default may\ndomain a.example verify\nintercept port 25 587\n"
+NO_VLAN = bytes(8)
 CA = b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"
 
 
@@ -82,7 +83,7 @@ def all_there(p):
 
 def test_start(start):
     p = start(GOOD)
-    assert p.wait_for("INTERCEPT")[1] == b"\x01\x19\x00"
+    assert p.wait_for("INTERCEPT")[1] == NO_VLAN + b"\x01\x19\x00"
     kept = p.wait_for("CONF_KEEP")
     assert contents(kept[2][0]).endswith(GOOD)
     number, data = snapshot(p.join(WIRE))
@@ -92,7 +93,7 @@ def test_start(start):
 def test_broken_start_stays_closed(start):
     p = start(b"intercept port 587\ndomain a.example encrpt\n")
     ports = p.wait_for("INTERCEPT")[1]
-    assert ports == b"\x02" + struct.pack("<HH", 25, 587)
+    assert ports == NO_VLAN + b"\x02" + struct.pack("<HH", 25, 587)
     wire = p.join(WIRE)
     assert receive(wire, 0.5) is None, "a snapshot from a broken text"
     assert "line 2, column 18: 'encrpt'" in p.stderr()
@@ -107,7 +108,7 @@ def test_broken_start_stays_closed(start):
                                   b"x" * (1 << 20), b"default may\r\r\n"])
 def test_not_a_configuration(start, text):
     p = start(text)
-    assert p.wait_for("INTERCEPT")[1] == b"\x01\x19\x00"
+    assert p.wait_for("INTERCEPT")[1] == NO_VLAN + b"\x01\x19\x00"
     assert receive(p.join(WIRE), 0.3) is None
 
 
@@ -117,7 +118,7 @@ def test_load(start):
     p.wait_for("INTERCEPT")
     p.wait_for("CONF_KEEP")
     ask(console, "CONF_LOAD", BETTER)
-    assert p.wait_for("INTERCEPT")[1] == b"\x02" + struct.pack("<HH", 25, 587)
+    assert p.wait_for("INTERCEPT")[1] == NO_VLAN + b"\x02" + struct.pack("<HH", 25, 587)
     for s in peers:
         assert answered(console, 0.1) is None, "an answer before all agreed"
         number, _ = snapshot(s)
@@ -172,6 +173,41 @@ def test_one_refuses(start):
     for s in peers:
         ack(s, snapshot(s)[0])
     assert result(console)[0] == OK
+
+
+def test_a_vlan_is_off_the_wire_before_and_back_on_it_after(start):
+    """The VLAN of the management address comes with the ports, before any program
+    hears of it, and goes as it came if one refuses."""
+    def vlan():
+        return struct.unpack_from("<Q", p.wait_for("INTERCEPT")[1])[0]
+
+    p = start(GOOD)
+    peers, console = all_there(p)
+    assert vlan() == 0
+    text = GOOD + b"management address 192.0.2.5/24\nmanagement vlan 100\n"
+    ask(console, "CONF_LOAD", text)
+    assert vlan() == 100
+    for s in peers:
+        ack(s, snapshot(s)[0], E_CORRUPT if s is peers[2] else OK)
+    assert vlan() == 0
+    for s in peers:
+        ack(s, snapshot(s)[0])
+    assert result(console)[0] == E_CORRUPT
+    ask(console, "CONF_LOAD", text)
+    assert vlan() == 100
+    for s in peers:
+        ack(s, snapshot(s)[0])
+    assert result(console)[0] == OK
+    ask(console, "CONF_LOAD", GOOD)
+    assert vlan() == 0
+    for s in peers:
+        ack(s, snapshot(s)[0])
+    assert result(console)[0] == OK
+
+
+def test_a_vlan_of_a_broken_text_stays_off_the_wire(start):
+    p = start(b"management vlan 100\nmanagement address 192.0.2.5/24\nfoo\n")
+    assert struct.unpack_from("<Q", p.wait_for("INTERCEPT")[1])[0] == 100
 
 
 def test_who_could_not_take_what_is_in_force_is_asked_again(start):

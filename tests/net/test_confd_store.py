@@ -17,8 +17,10 @@ hostname sealwire
 banner none
 console timeout 600
 management address none
+management vlan none
 management gateway none
 syslog none
+ntp none
 link-propagation off
 intercept port 25
 resolver none

@@ -5,7 +5,8 @@
 /*
  * Classic BPF as the kernel runs it, for the instructions that the classifier
  * uses. Every frame leaves (SKF_AD_PKTTYPE). A load behind the end returns 0; anything
- * that the kernel's checker would refuse aborts.
+ * that the kernel's checker would refuse aborts. The outermost VLAN tag is where the
+ * kernel has it on the way in: beside the frame, if there is one.
  */
 #include <linux/filter.h>
 #include <linux/if_packet.h>
@@ -50,8 +51,32 @@ static inline int cbpf_jump(unsigned op, uint32_t a, uint32_t k)
 	}
 }
 
-static inline uint32_t cbpf_run(const struct sock_filter *f, unsigned n,
-				struct span s)
+struct cbpf_tag {
+	int there;
+	uint16_t type, tci;
+};
+
+/* What the kernel keeps beside a frame; false: k is no such thing. */
+static inline int cbpf_beside(uint32_t k, const struct cbpf_tag *tag,
+			      uint32_t *a)
+{
+	switch (k) {
+	case (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE):
+		*a = PACKET_OUTGOING;
+		return 1;
+	case (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT):
+		*a = (uint32_t)tag->there;
+		return 1;
+	case (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TPID):
+		*a = tag->type;
+		return 1;
+	case (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG): *a = tag->tci; return 1;
+	default: return 0;
+	}
+}
+
+static inline uint32_t cbpf_run_tagged(const struct sock_filter *f, unsigned n,
+				       struct span s, struct cbpf_tag tag)
 {
 	uint32_t a = 0, x = 0, mem[BPF_MEMWORDS] = { 0 };
 	int end = 0;
@@ -62,10 +87,9 @@ static inline uint32_t cbpf_run(const struct sock_filter *f, unsigned n,
 
 		switch (BPF_CLASS(i->code)) {
 		case BPF_LD:
-			if (mode == BPF_ABS &&
-			    i->k == (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE))
-				a = PACKET_OUTGOING;
-			else if (mode == BPF_ABS || mode == BPF_IND)
+			if (mode == BPF_ABS && cbpf_beside(i->k, &tag, &a))
+				break;
+			if (mode == BPF_ABS || mode == BPF_IND)
 				a = cbpf_load(s,
 					      mode == BPF_IND
 						      ? (uint32_t)(x + i->k)
@@ -114,6 +138,12 @@ static inline uint32_t cbpf_run(const struct sock_filter *f, unsigned n,
 		}
 	}
 	abort();
+}
+
+static inline uint32_t cbpf_run(const struct sock_filter *f, unsigned n,
+				struct span s)
+{
+	return cbpf_run_tagged(f, n, s, (struct cbpf_tag){ 0, 0, 0 });
 }
 
 #endif

@@ -15,14 +15,15 @@
 #include "packet.h"
 
 static const uint16_t ports[] = { 25, 587 };
+static const struct classifier_own none = { 0, 0 };
 static struct classifier tc, sock_;
 
 static int build(void **state)
 {
 	(void)state;
-	return classifier_build(&tc, ports, 2, CLASSIFIER_TC_TAKE,
+	return classifier_build(&tc, ports, 2, none, CLASSIFIER_TC_TAKE,
 				CLASSIFIER_TC_PASS) ||
-	       classifier_build(&sock_, ports, 2, CLASSIFIER_SOCKET_TAKE,
+	       classifier_build(&sock_, ports, 2, none, CLASSIFIER_SOCKET_TAKE,
 				CLASSIFIER_SOCKET_PASS);
 }
 
@@ -302,14 +303,14 @@ static void lists(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv), 0);
 	for (uint16_t i = 0; i <= CLASSIFIER_PORTS_MAX; i++)
 		list[i] = (uint16_t)(25 + 1000 * i);
-	assert_int_equal(classifier_build(c, list, 0, 1, 0), E_CONF);
+	assert_int_equal(classifier_build(c, list, 0, none, 1, 0), E_CONF);
 	assert_int_equal(
-		classifier_build(c, list, CLASSIFIER_PORTS_MAX + 1, 1, 0),
+		classifier_build(c, list, CLASSIFIER_PORTS_MAX + 1, none, 1, 0),
 		E_CONF);
 	for (unsigned n = 1; n <= CLASSIFIER_PORTS_MAX; n++) {
 		struct sock_fprog prog;
 
-		assert_int_equal(classifier_build(c, list, n, 1, 2), OK);
+		assert_int_equal(classifier_build(c, list, n, none, 1, 2), OK);
 		prog = (struct sock_fprog){ c->n, c->code };
 		assert_int_equal(setsockopt(sv[0], SOL_SOCKET, SO_ATTACH_FILTER,
 					    &prog, sizeof(prog)),
@@ -331,9 +332,86 @@ static void lists(void **state)
 	close(sv[1]);
 }
 
+/* The box's own VLAN: its number in an IEEE 802.1Q tag that is the outermost one,
+ * whatever priority it has and whatever is in it, mail above all. Nothing else. */
+static void own_vlan(void **state)
+{
+	enum { MINE = 77, TAKE = 1, PASS = 2 };
+	static const uint16_t vlans[] = { 1, 25, 100, 0x800, 4094 };
+	static struct classifier c;
+	struct packet mail, other;
+	int sv[2];
+
+	(void)state;
+	pk_eth(&mail, 0x0800);
+	pk_ip4(&mail, 6, 0, NULL, 0);
+	pk_tcp(&mail, 40000, 25, TCP_SYN, NULL, 0);
+	pk_eth(&other, 0x0806);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, sv), 0);
+	for (size_t i = 0; i < sizeof(vlans) / sizeof(vlans[0]); i++) {
+		const struct classifier_own own = { vlans[i], MINE };
+		struct sock_fprog prog;
+
+		assert_int_equal(
+			classifier_build(&c, ports, 2, own, TAKE, PASS), OK);
+		prog = (struct sock_fprog){ c.n, c.code };
+		assert_int_equal(setsockopt(sv[0], SOL_SOCKET, SO_ATTACH_FILTER,
+					    &prog, sizeof(prog)),
+				 0);
+		for (uint32_t tci = 0; tci < 65536; tci++) {
+			const uint16_t type[] = { 0x8100, 0x88a8 };
+
+			for (int k = 0; k < 2; k++) {
+				const struct cbpf_tag tag = { 1, type[k],
+							      (uint16_t)tci };
+				bool mine = k == 0 && (tci & 0xfff) == vlans[i];
+
+				assert_int_equal(cbpf_run_tagged(c.code, c.n,
+								 pk_done(&mail),
+								 tag),
+						 mine ? MINE : TAKE);
+				assert_int_equal(
+					cbpf_run_tagged(
+						c.code, c.n,
+						(struct span){ other.b,
+							       other.n },
+						tag),
+					mine ? MINE : PASS);
+			}
+		}
+		/* no tag, though there is room for its number */
+		assert_int_equal(cbpf_run_tagged(c.code, c.n, pk_done(&mail),
+						 (struct cbpf_tag){ 0, 0x8100,
+								    vlans[i] }),
+				 TAKE);
+	}
+	close(sv[0]);
+	close(sv[1]);
+}
+
+/* An inner tag with its number is another network's. */
+static void own_vlan_within(void **state)
+{
+	const struct classifier_own own = { 100, 77 };
+	static struct classifier c;
+	struct packet p;
+
+	(void)state;
+	assert_int_equal(classifier_build(&c, ports, 2, own, 1, 2), OK);
+	pk_eth(&p, 0x8100);
+	pk_tag(&p, 100, 0x0800);
+	pk_ip4(&p, 6, 0, NULL, 0);
+	pk_tcp(&p, 40000, 25, TCP_SYN, NULL, 0);
+	assert_int_equal(cbpf_run_tagged(c.code, c.n, pk_done(&p),
+					 (struct cbpf_tag){ 1, 0x8100, 5 }),
+			 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(own_vlan),
+		cmocka_unit_test(own_vlan_within),
 		cmocka_unit_test(random_frames),
 		cmocka_unit_test(hidden),
 		cmocka_unit_test(passes),

@@ -114,9 +114,9 @@ static void bad(const char *text, const char *report)
 }
 
 /* The first words of all settings, in the order of the schema. */
-#define COMMANDS                                                      \
-	"hostname banner console management syslog link-propagation " \
-	"intercept resolver limit tls "                               \
+#define COMMANDS                                                          \
+	"hostname banner console management syslog ntp link-propagation " \
+	"intercept resolver limit tls "                                   \
 	"bare-eol log clock ca inbound peers account default domain"
 
 /* --- what is right -------------------------------------------------------- */
@@ -627,7 +627,9 @@ static const char sample[] =
 	"console timeout 60\n"
 	"management address 192.0.2.5/24\n"
 	"management gateway 192.0.2.1\n"
+	"management vlan 7\n"
 	"syslog 203.0.113.9:5514\n"
+	"ntp 203.0.113.9 192.0.2.7\n"
 	"intercept port 25 587\n"
 	"resolver 192.0.2.53\n"
 	"limit sessions 4000\n"

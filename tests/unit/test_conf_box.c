@@ -71,6 +71,8 @@ static void defaults(void **state)
 	assert_string_equal(b->banner, "");
 	assert_int_equal(b->idle_s, 600);
 	assert_int_equal(b->management.port, 0);
+	assert_int_equal(b->vlan, 0);
+	assert_int_equal(b->ntp[0].port, 0);
 	assert_int_equal(b->gateway.port, 0);
 	assert_int_equal(b->syslog.port, 0);
 }
@@ -88,7 +90,13 @@ static void as_written(void **state)
 		"console timeout 10",
 		"management address 192.0.2.5/24",
 		"management address 2001:db8::5/64",
+		"management address 192.0.2.5/24\nmanagement vlan 1",
+		"management address 192.0.2.5/24\nmanagement vlan 4094",
 		"management address 192.0.2.5/32",
+		"management address 192.0.2.5/24\nntp 192.0.2.9",
+		"management address 192.0.2.5/24\nntp 192.0.2.9 192.0.2.7 "
+		"192.0.2.8",
+		"management address 2001:db8::5/64\nntp 2001:db8::9",
 		"management address 192.0.2.5/24\nmanagement gateway 192.0.2.1",
 		"management address 192.0.2.5/24\nsyslog 192.0.2.9:514",
 		"management address 2001:db8::5/64\nsyslog [2001:db8::9]:5514",
@@ -140,6 +148,24 @@ static const struct {
 	{ "syslog 192.0.2.9",
 	  "line 1, column 1: \"syslog\": there is no \"management address\" "
 	  "to send from\n" },
+	{ "ntp 192.0.2.9",
+	  "line 1, column 1: \"ntp\": there is no \"management address\" to "
+	  "send from\n" },
+	{ "management address 192.0.2.5/24\nntp 192.0.2.9 203.0.113.9",
+	  "line 2, column 1: \"ntp\": is not in the network of \"management "
+	  "address\", and there is no \"management gateway\"\n" },
+	{ "management address 192.0.2.5/24\nntp 2001:db8::9",
+	  "line 2, column 1: \"ntp\": is not of the same kind (IPv4, IPv6) as "
+	  "\"management address\"\n" },
+	{ "management address 192.0.2.5/24\nntp 192.0.2.9 192.0.2.9",
+	  "line 2, column 15: \"192.0.2.9\": is named twice\n" },
+	{ "management address 192.0.2.5/24\n"
+	  "ntp 192.0.2.6 192.0.2.7 192.0.2.8 192.0.2.9",
+	  "line 2, column 35: \"192.0.2.9\": three are as many as there can "
+	  "be\n" },
+	{ "management vlan 7",
+	  "line 1, column 1: \"management vlan\": there is no \"management "
+	  "address\"\n" },
 	{ "management gateway 192.0.2.1",
 	  "line 1, column 1: \"management gateway\": there is no \"management "
 	  "address\"\n" },
@@ -184,6 +210,12 @@ static const char *const no_host[] = { "loghost",	  "192.0.2.9:0",
 				       "192.0.2.9:65536", "[2001:db8::9",
 				       "192.0.2.9/24",	  "::" };
 
+static const char *const no_server[] = { "time",	   "192.0.2.9:123",
+					 "none 192.0.2.9", "192.0.2.9/24",
+					 "224.0.1.1",	   "" };
+static const char *const no_vlan[] = { "0",  "4095", "4096", "-1",
+				       "7x", "1.5",  "vlan" };
+
 static void wrong(const char *what, const char *const *all, size_t n)
 {
 	char text[100], begin[100];
@@ -214,6 +246,8 @@ static void words_that_are_none(void **state)
 	WRONG("hostname ", no_name);
 	WRONG("management address ", no_prefix);
 	WRONG("syslog ", no_host);
+	WRONG("management vlan ", no_vlan);
+	WRONG("ntp ", no_server);
 	/* a banner as long as it may be, and longer */
 	for (size_t n = BOX_BANNER; n < BOX_BANNER + 2; n++) {
 		text_init(&t, text, sizeof(text));

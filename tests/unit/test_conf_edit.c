@@ -188,7 +188,7 @@ static void errors(void **state)
 	       "!line 2, column 1: -----BEGIN CERTIFICATE----- must follow\n");
 	expect("default may\n", "no wonder\ndefault encrypt\n",
 	       "!line 1, column 4: \"wonder\": unknown command; one of: "
-	       "hostname banner console management syslog link-propagation intercept limit tls "
+	       "hostname banner console management syslog ntp link-propagation intercept resolver limit tls "
 	       "bare-eol log clock ca inbound peers account default domain\n");
 }
 

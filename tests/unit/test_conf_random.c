@@ -330,6 +330,7 @@ static void put_setting(const struct conf_setting *c)
 		managed = true;
 		put(v6 ? " 2001:DB8:0::5/64" : " 192.0.2.5/24");
 		break;
+	case CONF_VLAN: put(!managed || any(2) == 0 ? " none" : " 4094"); break;
 	case CONF_ADDRESS:
 		if (c->at == offsetof(struct settings, resolver)) {
 			resolves = any(4) != 0;
@@ -344,6 +345,12 @@ static void put_setting(const struct conf_setting *c)
 			break;
 		}
 		put(!managed ? " none" : v6 ? " 2001:db8::1" : " 192.0.2.1");
+		break;
+	case CONF_HOSTS:
+		put(!managed	  ? " none"
+		    : any(2) == 0 ? v6 ? " 2001:db8::7" : " 192.0.2.7"
+		    : v6	  ? " 2001:db8::7 2001:db8:0::8 2001:db8::9"
+				  : " 192.0.2.9 192.0.2.8 192.0.2.7");
 		break;
 	case CONF_HOST:
 		put(!managed ? " none"

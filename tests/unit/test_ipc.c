@@ -330,7 +330,7 @@ static void odd_octets_are_refused(void **state)
 	say_raw(b, n, 1);
 	refused(ROLE_CONSOLE, ROLE_CONFD);
 	n = octets_of(IPC_INTERCEPT, ROLE_CONFD, ROLE_BOSS, 0, b, sizeof(b));
-	b[1] = 17; /* more ports than there is room for */
+	b[9] = 17; /* more ports than there is room for */
 	say_raw(b, n, 0);
 	refused(ROLE_CONFD, ROLE_BOSS);
 	assert_int_equal(open_fds(), before);

@@ -61,9 +61,10 @@ static void intercept(struct boss *b, struct child *confd,
 {
 	struct child *wire = boss_child_find(b, ROLE_WIRE, 0);
 	struct child *witness = boss_child_find(b, ROLE_WITNESS, 0);
-	struct ipc_msg done = { .type = IPC_INTERCEPTED };
+	struct ipc_msg done = { .type = IPC_INTERCEPTED, .number = m->number };
 
-	done.error = boss_port_intercept(b, m->ports, m->ports_n);
+	done.error = boss_port_intercept(b, m->ports, m->ports_n,
+					 (uint16_t)m->number);
 	done.ports_n = b->intercept_n;
 	memcpy(done.ports, b->intercept, sizeof(done.ports));
 	boss_child_say(b, confd, &done);
@@ -100,9 +101,12 @@ void boss_on_message(struct boss *b, struct child *c, struct ipc_msg *m)
 		b->kept_conf_fd = m->fd[0];
 		m->fd_n = 0;
 	} else if (m->type == IPC_MANAGE) {
-		const struct management want = { m->client, m->via, m->server };
+		const struct management want = { m->client, m->via, m->server,
+						 (uint16_t)m->number };
 
 		boss_manage_set(b, &want);
+	} else if (m->type == IPC_NTP) {
+		boss_ntp_set(b, m);
 	} else if (m->type == IPC_RELOAD) {
 		boss_reload_ask(b, m->number);
 		done(b, c, OK);
@@ -187,7 +191,7 @@ static int init(struct boss *b, int argc, char **argv)
 	int r = boss_conf_read(&b->conf, argc, argv);
 	bool bitten = false;
 
-	b->kept_conf_fd = b->syslog_fd = -1;
+	b->kept_conf_fd = b->syslog_fd = b->ntp.fd = -1;
 	if (r == OK)
 		r = loop_init(&b->loop);
 	if (r == OK)
@@ -246,6 +250,7 @@ int main(int argc, char **argv)
 		boss_child_tick(&b, now);
 		boss_health_tick(&b, now);
 		boss_fetch_tick(&b, now);
+		boss_ntp_tick(&b, now);
 		boss_reload_tick(&b, now);
 		if (now - watched_ms < BOSS_WATCH_MS)
 			continue;

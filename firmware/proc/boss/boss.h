@@ -12,6 +12,7 @@
 #include "image/slot.h"
 #include "ipc/ipc.h"
 #include "ipc/stats.h"
+#include "ntp/ntp_judge.h"
 #include "proc/loop.h"
 
 /*
@@ -23,12 +24,14 @@
  *	children, pairs, restart  boss_child.c
  *	classifier and ports      boss_port.c
  *	store, secret, terminals  boss_keep.c
- *	management port           boss_manage.c
+ *	management address        boss_manage.c
  *	clock, clock chip         boss_clock.c
  *	start again               boss_reload.c
  *	what flashd writes        boss_flash.c
  *	lamps, watchdog, restart  boss_health.c
+ *	programs for one task     boss_run.c
  *	files by TFTP             boss_fetch.c
+ *	time servers              boss_ntp.c
  *	main, messages            boss.c
  */
 /* Begins the line that says why the box restarts by itself. */
@@ -82,9 +85,26 @@ struct child {
 	struct boss *boss;
 };
 
-/* What the settings say of the management port: policy/box.h. */
+/* What the settings say of the management address: policy/box.h. */
 struct management {
 	struct endpoint address, gateway, syslog;
+	uint16_t vlan;
+};
+
+/* boss_ntp.c: who is asked for the time, and what is known of it. */
+struct asked {
+	struct endpoint server[NTP_SERVERS]; /* port 0: no more */
+	uint64_t
+		quiet_ms[NTP_SERVERS]; /* it does not want to be asked before */
+	struct ntp_clock clock;
+	pid_t pid;			/* of ntp; 0: it does not run */
+	int fd;				/* what it says */
+	bool stale;			/* that is of other servers */
+	unsigned of[NTP_SERVERS], of_n; /* which servers it asks */
+	uint64_t start_ms, end_ms;
+	uint64_t next_ms, wait_ms;
+	uint64_t chip_ms; /* when the clock chip was written */
+	unsigned bad;	  /* rounds in a row without a time that is believed */
 };
 
 struct boss {
@@ -103,6 +123,7 @@ struct boss {
 	int kept_conf_fd;	/* the text last put into force, -1: none yet */
 	uint16_t intercept[16]; /* what the classifier takes */
 	uint32_t intercept_n;
+	uint16_t vlan; /* of the management address, off the wire; 0: none */
 	struct manage manage;
 	struct management managed; /* what was asked for last */
 	int syslog_fd;		   /* console has it too; -1: none */
@@ -125,6 +146,7 @@ struct boss {
 	bool sends;
 	int fetch_fd, fetch_why_fd; /* the file, what is said about it */
 	uint64_t fetch_end_ms;
+	struct asked ntp; /* boss_ntp.c */
 	uint64_t tick_ms;
 };
 
@@ -153,6 +175,35 @@ void boss_health_tick(struct boss *b, uint64_t now);
  * that is not ours to restart, one without a watchdog. */
 void boss_restart(struct boss *b, bool fault, const char *why);
 
+/* boss_run.c */
+
+enum { RUN_FDS = 8 };
+
+struct run {
+	const char *path;
+	char **argv;
+	uint32_t uid;	   /* above that of the first program */
+	int fd[RUN_FDS];   /* what it has as 0, 1, ...; -1: nothing */
+	unsigned fd_n;	   /* at least 3 */
+	uint64_t file_max; /* octets that it may make a file long */
+};
+
+/* Start it; -1: there is no room. What it leaves to wait for is the caller's. */
+MUST_CHECK pid_t boss_run(const struct boss *b, const struct run *r);
+
+/* boss_ntp.c */
+
+/* As confd says. */
+void boss_ntp_set(struct boss *b, const struct ipc_msg *m);
+/* Ways to servers beyond the management network. E_IO: b->manage.why. */
+MUST_CHECK int boss_ntp_route(struct boss *b);
+/* The clock has a time now that others can be held against. */
+void boss_ntp_clock_is_set(struct boss *b);
+/* Was it ntp that ended? */
+bool boss_ntp_ended(struct boss *b, pid_t pid, int status);
+/* UINT64_MAX: never again. */
+void boss_ntp_tick(struct boss *b, uint64_t now);
+
 /* boss_fetch.c */
 
 /* "ADDRESS FILE" in fd is asked for by the console; or file is to be sent there. */
@@ -179,10 +230,14 @@ void boss_child_give(struct boss *b, struct child *c, struct ipc_msg m, int fd);
  * name, and boss_port_intercept says so. */
 void boss_port_find(struct boss *b);
 /* The classifier on both ports, then the ports up. Ports that it
- * took before stay taken. OK, or the error of drivers/link.h, which has been
- * logged. */
+ * took before stay taken; the VLAN replaces the one before. OK, or the error of
+ * drivers/link.h, which has been logged. */
 MUST_CHECK int boss_port_intercept(struct boss *b, const uint16_t *ports,
-				   uint32_t n);
+				   uint32_t n, uint16_t vlan);
+/* An interface for this VLAN of inside, or for none: drivers/link.h. E_IO with *why
+ * set, until the next call of any of these. */
+MUST_CHECK int boss_port_vlan(struct boss *b, uint16_t vlan, const char *name,
+			      const char **why);
 /* Fresh packet sockets with the classifier on them. */
 MUST_CHECK int boss_port_open(struct boss *b, int fd[PORTS]);
 /* A fresh socket for witness: drivers/tap.h. */
@@ -198,6 +253,8 @@ void boss_port_down(struct boss *b);
 /* boss_manage.c: a failure is logged and stands in show status; mail does not
  * depend on it. */
 void boss_manage_set(struct boss *b, const struct management *want);
+/* The port inside was down: what the kernel has forgotten of its VLAN. */
+void boss_manage_again(struct boss *b);
 /* Give the socket of syslog to console, if there is one. */
 void boss_manage_give(struct boss *b, struct child *console);
 
@@ -206,6 +263,11 @@ void boss_clock_open(struct boss *b);
 /* E_PEER_ORDER: it is not ours; E_CONF: not a time for a box; E_IO; E_CORRUPT:
  * the clock is set, but the chip is not. */
 MUST_CHECK int boss_clock_set(struct boss *b, uint64_t unix_s);
+/* As time servers say, who are believed: by so much. E_PEER_ORDER, E_IO. A clock that
+ * nobody had set has been set now. */
+MUST_CHECK int boss_clock_move(struct boss *b, int64_t by_ms);
+/* So that the chip has what the clock has. */
+void boss_clock_keep(struct boss *b);
 /* Tell confd how it is. */
 void boss_clock_give(struct boss *b, struct child *confd);
 

@@ -267,6 +267,7 @@ static int give_taps(struct boss *b, struct child *c)
 	static const enum port of[] = { OUTSIDE, INSIDE, OUTSIDE };
 	struct ipc_msg taps = { .type = IPC_TAP };
 	struct ipc_msg ports = { .type = IPC_INTERCEPTED,
+				 .number = b->vlan,
 				 .ports_n = b->intercept_n };
 	int r = OK;
 
@@ -345,6 +346,7 @@ static enum counter restarts_of(enum role r)
 	case ROLE_WITNESS: return CNT_RESTARTS_WITNESS;
 	case ROLE_CONSOLE:
 	case ROLE_BOSS:
+	case ROLE_NTP:
 	case ROLES: break;
 	}
 	return CNT_RESTARTS_CONSOLE;
@@ -374,7 +376,8 @@ static void reap(struct boss *b, uint64_t now)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (boss_fetch_ended(b, pid, status))
+		if (boss_fetch_ended(b, pid, status) ||
+		    boss_ntp_ended(b, pid, status))
 			continue;
 		for (uint32_t i = 0; i < b->child_n; i++)
 			if (b->child[i].pid == pid)
@@ -417,6 +420,7 @@ void boss_child_stop_all(struct boss *b)
 {
 	b->stopping = true;
 	boss_fetch_tick(b, UINT64_MAX);
+	boss_ntp_tick(b, UINT64_MAX);
 	for (uint32_t i = 0; i < b->child_n; i++)
 		if (b->child[i].pid > 0)
 			kill(b->child[i].pid, SIGKILL);

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * boss_fetch - a file by TFTP, over the management port: BusyBox's client, with a
- * uid of its own and no descriptor but the memory that it writes the file to, and no
- * more of that than a slot has room for; or the one that it sends. What comes is worth
- * nothing until flashd has verified it.
+ * boss_fetch - a file by TFTP, over the management address: BusyBox's client, with
+ * nothing but the memory that it writes the file to, and no more of that than a slot
+ * has room for; or the one that it sends. What comes is worth nothing until flashd
+ * has verified it.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "drivers/flash.h"
@@ -48,8 +44,7 @@ static void refuse(struct boss *b, const char *why)
 	close(fd);
 }
 
-/* In the child: nothing of boss is left. */
-static void become(const struct boss *b, const char *host, const char *file,
+static pid_t start(const struct boss *b, const char *host, const char *file,
 		   size_t room)
 {
 	char *argv[] = { (char[]){ "tftp" },
@@ -62,30 +57,16 @@ static void become(const struct boss *b, const char *host, const char *file,
 			 (char *)(uintptr_t)file,
 			 (char *)(uintptr_t)host,
 			 NULL };
-	char *envp[] = { NULL };
-	const struct rlimit size = { room, room }, none = { 0, 0 };
-	uint32_t who = b->conf.uid_base + FETCH_UID;
-	sigset_t all;
-	int null = open("/dev/null", O_RDWR);
-	int in = b->sends ? b->fetch_fd : null;
-	int out = b->sends ? null : b->fetch_fd;
+	const struct run r = { .path = b->conf.tftp,
+			       .argv = argv,
+			       .uid = FETCH_UID,
+			       .fd = { b->sends ? b->fetch_fd : -1,
+				       b->sends ? -1 : b->fetch_fd,
+				       b->fetch_why_fd },
+			       .fd_n = 3,
+			       .file_max = room };
 
-	sigemptyset(&all);
-	if (dup2(in, 0) != 0 || dup2(out, 1) != 1 ||
-	    dup2(b->fetch_why_fd, 2) != 2 ||
-	    /* musl has no function for it */
-	    syscall(SYS_close_range, 3, ~0u, 0) != 0 ||
-	    setrlimit(RLIMIT_FSIZE, &size) != 0 ||
-	    setrlimit(RLIMIT_CORE, &none) != 0 ||
-	    sigprocmask(SIG_SETMASK, &all, NULL) != 0 ||
-	    setgroups(0, NULL) != 0 || setresgid(who, who, who) != 0 ||
-	    setresuid(who, who, who) != 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
-		_exit(1);
-	execve(b->conf.tftp, argv, envp);
-	fprintf(stderr, "%s: %s\n", b->conf.tftp, strerror(errno));
-	_exit(1);
+	return boss_run(b, &r);
 }
 
 /* An address and a name: nothing that a program could take for more. */
@@ -140,9 +121,7 @@ static void begin(struct boss *b, const char *host, const char *file,
 
 	b->fetch_why_fd = memfd_create("why", MFD_CLOEXEC);
 	if (b->fetch_fd >= 0 && b->fetch_why_fd >= 0)
-		pid = fork();
-	if (pid == 0)
-		become(b, host, file, room);
+		pid = start(b, host, file, room);
 	if (pid < 0) {
 		close_both(b);
 		refuse(b, "no memory\n");

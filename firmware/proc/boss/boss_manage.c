@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * boss_manage - the management port, if the board has one and the settings give
- * it an address; and the socket on which console says what happens. console
- * gets that one socket, connected and deaf, and no right to make another.
+ * boss_manage - the management address, at the third port of a board that has one or
+ * in a VLAN of the port inside, which by then is off the wire (boss_port.c); and the
+ * socket on which console says what happens. console gets that one socket, connected
+ * and deaf, and no right to make another.
  */
 #include <string.h>
 #include <unistd.h>
 #include "proc/boss/boss.h"
+
+#define VLAN_NAME "manage-vlan\0\0\0\0"
+_Static_assert(sizeof(VLAN_NAME) == IFNAMSIZ, "as struct manage has it");
 
 enum { NOTICE = 0 };
 
@@ -35,15 +39,48 @@ static void close_syslog(struct boss *b)
 	b->syslog_fd = -1;
 }
 
-static int apply(struct boss *b, const struct management *want)
+/* Not where it is not wanted (any more). A port that is not there has none. */
+static void clear_port(struct boss *b)
+{
+	static const struct endpoint none;
+	struct manage m;
+
+	memcpy(m.name, b->conf.management, sizeof(m.name));
+	if (m.name[0] != '\0')
+		(void)!manage_set(&m, &none);
+}
+
+/* As the settings say, with the ways to hosts beyond the network. */
+static int address(struct boss *b)
+{
+	const struct management *is = &b->managed;
+	int r = manage_set(&b->manage, &is->address);
+
+	if (r == OK && is->gateway.port != 0 && is->syslog.port != 0)
+		r = manage_route(&b->manage, &is->gateway, &is->syslog);
+	if (r == OK)
+		r = boss_ntp_route(b);
+	return r;
+}
+
+static int apply(struct boss *b, const struct management *want,
+		 const char **why)
 {
 	struct manage *m = &b->manage;
-	int r;
+	int r = boss_port_vlan(b, want->vlan, VLAN_NAME, why);
 
-	memcpy(m->name, b->conf.management, sizeof(m->name));
-	r = manage_set(m, &want->address, &want->gateway, &want->syslog);
+	if (r != OK)
+		return r;
+	*why = m->why;
+	memcpy(m->name, want->vlan ? VLAN_NAME : b->conf.management,
+	       sizeof(m->name));
+	if (want->vlan != 0)
+		clear_port(b);
+	if (m->name[0] == '\0')
+		return OK;
+	r = address(b);
 	if (r == OK && want->syslog.port != 0)
-		r = manage_socket(m, &want->address, &want->syslog,
+		r = manage_socket(m, &want->address, &want->syslog, true,
 				  &b->syslog_fd);
 	return r;
 }
@@ -58,25 +95,36 @@ void boss_manage_set(struct boss *b, const struct management *want)
 {
 	struct child *console = boss_child_find(b, ROLE_CONSOLE, 0);
 	bool wanted = want->address.port != 0;
+	const char *why;
 
 	if (memcmp(want, &b->managed, sizeof(*want)) == 0)
 		return;
 	b->managed = *want;
 	close_syslog(b);
 	notice(b, "");
-	if (b->conf.management[0] == '\0') {
-		if (wanted)
-			failed(b, "this board has no port for it");
+	if (wanted && want->vlan == 0 && b->conf.management[0] == '\0') {
+		failed(b, "no third port here; \"management vlan\" needs none");
 		return;
 	}
-	if (apply(b, want) != OK) {
-		failed(b, b->manage.why);
+	if (apply(b, want, &why) != OK) {
+		failed(b, why);
 		return;
 	}
 	if (console)
 		boss_manage_give(b, console);
-	boss_log(b, SEV_NOTICE, "event=management port=%s address=%s",
-		 b->conf.management, wanted ? "set" : "none");
+	if (b->manage.name[0] != '\0')
+		boss_log(b, SEV_NOTICE, "event=management port=%s address=%s",
+			 b->manage.name, wanted ? "set" : "none");
+}
+
+void boss_manage_again(struct boss *b)
+{
+	if (b->managed.vlan == 0)
+		return;
+	if (address(b) != OK)
+		failed(b, b->manage.why);
+	else
+		notice(b, "");
 }
 
 void boss_manage_give(struct boss *b, struct child *console)

@@ -6,6 +6,10 @@
  * brought up. Later lists are added to what is taken: a session on a port that
  * left the list must not suddenly pass the box as it is. wire puts back what
  * the settings no longer name.
+ *
+ * The VLAN of the management address ends here: frames from inside go up, to the
+ * interface that has the address, or to nobody while there is none; frames from
+ * outside are dropped. wire does not see them.
  */
 #include <errno.h>
 #include <string.h>
@@ -57,9 +61,26 @@ static int failed(struct boss *b, int r)
 	return r;
 }
 
+/* The classifier of both ports, as it should be. */
+static int build(const struct boss *b, struct classifier tc[PORTS])
+{
+	static const uint32_t verdict[PORTS] = {
+		[INSIDE] = CLASSIFIER_TC_KERNEL, [OUTSIDE] = CLASSIFIER_TC_DROP
+	};
+	int r = OK;
+
+	for (enum port p = INSIDE; r == OK && p < PORTS; p++) {
+		const struct classifier_own own = { b->vlan, verdict[p] };
+
+		r = classifier_build(&tc[p], b->intercept, b->intercept_n, own,
+				     CLASSIFIER_TC_TAKE, CLASSIFIER_TC_PASS);
+	}
+	return r;
+}
+
 /* Ports that were up without the classifier (a crash of boss in between, a
  * board that brings them up by itself) go down first. */
-static int first_time(struct boss *b, const struct classifier *tc)
+static int first_time(struct boss *b, const struct classifier tc[PORTS])
 {
 	int r = link_open(&lnk, b->conf.port[INSIDE], b->conf.port[OUTSIDE]);
 
@@ -70,20 +91,21 @@ static int first_time(struct boss *b, const struct classifier *tc)
 	return r;
 }
 
-int boss_port_intercept(struct boss *b, const uint16_t *ports, uint32_t n)
+int boss_port_intercept(struct boss *b, const uint16_t *ports, uint32_t n,
+			uint16_t vlan)
 {
-	static struct classifier tc;
+	static struct classifier tc[PORTS];
 	int r;
 
 	add_ports(b, ports, n);
-	r = classifier_build(&tc, b->intercept, b->intercept_n,
-			     CLASSIFIER_TC_TAKE, CLASSIFIER_TC_PASS);
+	b->vlan = vlan;
+	r = build(b, tc);
 	if (r != OK)
 		return r;
 	if (!b->ports_ready)
-		r = first_time(b, &tc);
+		r = first_time(b, tc);
 	if (r == OK)
-		r = link_attach(&lnk, &tc);
+		r = link_attach(&lnk, tc);
 	if (r != OK)
 		return failed(b, r);
 	for (enum port p = INSIDE; p < PORTS && !b->ports_ready; p++) {
@@ -97,8 +119,9 @@ int boss_port_intercept(struct boss *b, const uint16_t *ports, uint32_t n)
 
 int boss_port_open(struct boss *b, int fd[PORTS])
 {
+	const struct classifier_own own = { b->vlan, CLASSIFIER_SOCKET_PASS };
 	static struct classifier c;
-	int r = classifier_build(&c, b->intercept, b->intercept_n,
+	int r = classifier_build(&c, b->intercept, b->intercept_n, own,
 				 CLASSIFIER_SOCKET_TAKE,
 				 CLASSIFIER_SOCKET_PASS);
 
@@ -116,6 +139,16 @@ int boss_port_open(struct boss *b, int fd[PORTS])
 		close(fd[INSIDE]);
 	}
 	return r;
+}
+
+int boss_port_vlan(struct boss *b, uint16_t vlan, const char *name,
+		   const char **why)
+{
+	*why = "the ports are not there";
+	if (!b->ports_ready)
+		return vlan == 0 ? OK : E_IO;
+	*why = lnk.why;
+	return link_vlan(&lnk, INSIDE, vlan, name);
 }
 
 int boss_port_tap(struct boss *b, enum port p, int *fd)
@@ -142,6 +175,8 @@ static void hold(struct boss *b)
 		if (r != OK)
 			(void)failed(b, r);
 	}
+	if (!b->carry.held[INSIDE])
+		boss_manage_again(b);
 	boss_log(b, SEV_NOTICE, "event=link-carried inside=%s outside=%s",
 		 b->carry.held[INSIDE] ? "held" : "free",
 		 b->carry.held[OUTSIDE] ? "held" : "free");
@@ -202,13 +237,11 @@ void boss_port_watch(struct boss *b)
 
 bool boss_port_sound(struct boss *b)
 {
-	static struct classifier tc;
+	static struct classifier tc[PORTS];
 	struct link_state s[PORTS];
 
-	return b->ports_ready &&
-	       classifier_build(&tc, b->intercept, b->intercept_n,
-				CLASSIFIER_TC_TAKE, CLASSIFIER_TC_PASS) == OK &&
-	       link_attached(&lnk, &tc) &&
+	return b->ports_ready && build(b, tc) == OK &&
+	       link_attached(&lnk, tc) &&
 	       link_state(&lnk, INSIDE, &s[INSIDE]) == OK &&
 	       link_state(&lnk, OUTSIDE, &s[OUTSIDE]) == OK && s[INSIDE].up &&
 	       s[OUTSIDE].up;

@@ -257,7 +257,7 @@ static void closed(const struct snapshot *s)
 	program_log(&C.prog, SEV_ALARM,
 		    "event=no-configuration why=\"the text is wrong; no mail "
 		    "passes until one is loaded\"");
-	confd_intercept(ports, n);
+	confd_intercept(ports, n, s->box.vlan);
 }
 
 /* What was in force when confd died, else the newest that is stored, else what

@@ -99,6 +99,7 @@ struct confd {
 	 * late answers must not count for what came after it. */
 	uint64_t number;
 	enum phase phase;
+	uint32_t intercepts; /* asked of boss, not yet answered */
 	uint64_t deadline_ms;
 	int error;	    /* PHASE_BACK: why */
 	bool console_waits; /* for the result of a load */
@@ -247,7 +248,7 @@ void confd_give_secrets(void);
 /* Deadlines, and what is owed. */
 void confd_tick(uint64_t now);
 /* Ask boss to intercept; for a box without a usable configuration too. */
-void confd_intercept(const uint16_t *ports, size_t n);
+void confd_intercept(const uint16_t *ports, size_t n, uint32_t vlan);
 
 /* Give what is in force to boss, which gives it back if confd dies. */
 void confd_keep(void);

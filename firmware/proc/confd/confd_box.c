@@ -30,10 +30,17 @@ void confd_tell_boss(void)
 	const struct ipc_msg m = { .type = IPC_MANAGE,
 				   .client = b->management,
 				   .via = b->gateway,
+				   .number = b->vlan,
 				   .server = b->syslog };
+	const struct ipc_msg ntp = { .type = IPC_NTP,
+				     .client = b->ntp[0],
+				     .server = b->ntp[1],
+				     .via = b->ntp[2],
+				     .number = C.now.clock_floor_s };
 	const struct ipc_msg carry = { .type = IPC_CARRY, .number = b->carry };
 
 	if (ipc_send(C.prog.boss.fd, ROLE_CONFD, ROLE_BOSS, &m) != OK ||
+	    ipc_send(C.prog.boss.fd, ROLE_CONFD, ROLE_BOSS, &ntp) != OK ||
 	    ipc_send(C.prog.boss.fd, ROLE_CONFD, ROLE_BOSS, &carry) != OK)
 		program_log(&C.prog, SEV_WARNING, "event=management-not-told");
 }

@@ -11,7 +11,9 @@
  *
  * The ports come first: a port must be taken from the kernel before any
  * program believes that it is. Going back means to send the old snapshot again;
- * the ports stay taken, and wire puts back what the old one does not name.
+ * the ports stay taken, and wire puts back what the old one does not name. The VLAN
+ * of the management address comes with the ports: it is off the wire before it has
+ * the address, and goes back to what it was.
  *
  * A program reads what it is sent in order, so one that is late takes the new
  * snapshot, which is not in force any more, and at once the old one. One that cannot
@@ -134,6 +136,18 @@ static void returned(void)
 	confd_answer(C.error, C.now.number);
 }
 
+void confd_intercept(const uint16_t *ports, size_t n, uint32_t vlan)
+{
+	struct ipc_msg m = { .type = IPC_INTERCEPT,
+			     .ports_n = (uint32_t)n,
+			     .number = vlan };
+
+	memcpy(m.ports, ports, n * sizeof(ports[0]));
+	if (ipc_send(C.prog.boss.fd, ROLE_CONFD, ROLE_BOSS, &m) != OK)
+		program_die(&C.prog, "cannot ask boss for the ports");
+	C.intercepts++;
+}
+
 static void back(int error)
 {
 	bool sent = C.phase == PHASE_AGREED;
@@ -145,6 +159,8 @@ static void back(int error)
 	C.error = error;
 	C.phase = PHASE_BACK;
 	C.deadline_ms = now_ms() + CONFD_ACK_MS;
+	if (C.now.fd >= 0 && C.now.box.vlan != C.next.box.vlan)
+		confd_intercept(C.now.ports, C.now.ports_n, C.now.box.vlan);
 	if (sent)
 		give_all();
 	if (all_have_it())
@@ -228,15 +244,6 @@ static void look(void)
 		returned();
 }
 
-void confd_intercept(const uint16_t *ports, size_t n)
-{
-	struct ipc_msg m = { .type = IPC_INTERCEPT, .ports_n = (uint32_t)n };
-
-	memcpy(m.ports, ports, n * sizeof(ports[0]));
-	if (ipc_send(C.prog.boss.fd, ROLE_CONFD, ROLE_BOSS, &m) != OK)
-		program_die(&C.prog, "cannot ask boss for the ports");
-}
-
 /* The first time the programs have yet to start. */
 static uint64_t patience_ms(void)
 {
@@ -251,7 +258,7 @@ void confd_commit(struct snapshot *s)
 	text_init(&C.outcome, C.outcome_mem, sizeof(C.outcome_mem));
 	C.phase = PHASE_PORTS;
 	C.deadline_ms = now_ms() + patience_ms();
-	confd_intercept(C.next.ports, C.next.ports_n);
+	confd_intercept(C.next.ports, C.next.ports_n, C.next.box.vlan);
 }
 
 static bool all_taken(const struct ipc_msg *m)
@@ -269,7 +276,8 @@ static bool all_taken(const struct ipc_msg *m)
 
 void confd_on_intercepted(const struct ipc_msg *m)
 {
-	if (C.phase != PHASE_PORTS) {
+	C.intercepts -= C.intercepts > 0;
+	if (C.phase != PHASE_PORTS || C.intercepts > 0) {
 		if (m->error != OK)
 			program_log(&C.prog, SEV_ALARM,
 				    "event=ports-not-taken error=%s",

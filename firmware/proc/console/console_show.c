@@ -283,14 +283,60 @@ static const char *source_of_time(const struct stats *boss)
 	case STATS_CLOCK_UNSET: return "not set since the start";
 	case STATS_CLOCK_CHIP: return "from the clock chip";
 	case STATS_CLOCK_SET: return "set by hand";
+	case STATS_CLOCK_NTP: return "set by time servers";
 	default: return "from the PC that this box runs on";
 	}
 }
 
+/* "0.034" */
+static void seconds(uint64_t ms)
+{
+	put_num(ms / 1000);
+	put_str(ms % 1000 < 10 ? ".00" : ms % 1000 < 100 ? ".0" : ".");
+	put_num(ms % 1000);
+}
+
+static void how_far(const struct stats_ntp *n)
+{
+	uint64_t ms = (uint64_t)(n->away_ms < 0 ? -n->away_ms : n->away_ms);
+
+	put_str(", the clock here was ");
+	seconds(ms);
+	put_str(n->away_ms < 0 ? " s fast" : " s slow");
+}
+
+static void time_servers(const struct stats_ntp *n)
+{
+	if (n->state == STATS_NTP_OFF)
+		return;
+	put_str("time servers: ");
+	switch (n->state) {
+	case STATS_NTP_ASKED: put_str("asked for the first time\n"); return;
+	case STATS_NTP_SILENT: put_str("NONE GIVES A TIME"); break;
+	case STATS_NTP_SPLIT: put_str("DO NOT AGREE"); break;
+	case STATS_NTP_WRONG: put_str("NOT BELIEVED"); break;
+	default: break;
+	}
+	put_str(n->state == STATS_NTP_FINE ? "" : "; ");
+	put_num(n->agree);
+	put_str(" of ");
+	put_num(n->servers);
+	put_str(" agree");
+	if (n->state == STATS_NTP_WRONG || n->state == STATS_NTP_FINE)
+		how_far(n);
+	put_str("; ");
+	put_age(since(n->at_ms));
+	put_str(" ago\n");
+}
+
 void show_clock(void)
 {
+	const struct stats *boss = figures_of(ROLE_BOSS);
+
 	text_time(&K.answer, now_unix_ms() / 1000);
 	put_str(", ");
-	put_str(source_of_time(figures_of(ROLE_BOSS)));
+	put_str(source_of_time(boss));
 	put_str("\n");
+	if (boss)
+		time_servers(&boss->ntp);
 }

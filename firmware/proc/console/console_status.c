@@ -235,7 +235,7 @@ static void programs(void)
 {
 	put_label("programs");
 	for (enum role r = ROLE_BOSS; r < ROLES; r++) {
-		if (r == ROLE_FLASHD && !figures_of(r))
+		if ((r == ROLE_FLASHD && !figures_of(r)) || r == ROLE_NTP)
 			continue;
 		if (r == ROLE_CONFD || r == ROLE_FLASHD ||
 		    (r == ROLE_WITNESS && !figures_of(ROLE_FLASHD))) {

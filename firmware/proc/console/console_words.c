@@ -249,6 +249,7 @@ static const struct cli_command commands[] = {
 	ROW("FILE", 0, BOTH, "its name there"),
 	ROW("TIME", 0, ALL, "2026-01-01 or 2026-01-01T00:00:00Z"),
 	ROW("PORT...", 0, ALL, "TCP ports"),
+	ROW("ADDRESS...", 0, BOTH, "up to three, 192.0.2.1 or 2001:db8::1"),
 	ROW("HOSTNAME", 0, BOTH, "letters, digits, hyphens and dots"),
 	ROW("TEXT", 0, BOTH, "printable ASCII, in quotes"),
 	ROW("ADDRESS/LENGTH", 0, BOTH, "192.0.2.5/24 or 2001:db8::5/64"),
@@ -346,6 +347,14 @@ static void setting(const struct conf_setting *c)
 		r = add(words(c->words, " NUMBER", ""), CMD_SETTING, c->help);
 		r->min = c->min;
 		r->max = c->max;
+	} else if (c->type == CONF_VLAN) {
+		r = add(words(c->words, " NUMBER", ""), CMD_SETTING, c->help);
+		r->min = 1;
+		r->max = 4094;
+		add(words(c->words, " none", ""), CMD_SETTING, c->help);
+	} else if (c->type == CONF_HOSTS) {
+		add(words(c->words, " ADDRESS...", ""), CMD_SETTING, c->help);
+		add(words(c->words, " none", ""), CMD_SETTING, c->help);
 	} else if (c->type == CONF_PORTS) {
 		add(words(c->words, " PORT...", ""), CMD_SETTING, c->help);
 	} else if (c->type == CONF_NAME) {

@@ -127,9 +127,12 @@ static void on_witness(struct watch *w, uint32_t events)
 
 static void new_filter(const struct ipc_msg *m)
 {
+	const struct classifier_own own = { (uint16_t)m->number,
+					    CLASSIFIER_SOCKET_PASS };
 	static struct classifier c;
 
-	if (classifier_build(&c, m->ports, m->ports_n, CLASSIFIER_SOCKET_TAKE,
+	if (classifier_build(&c, m->ports, m->ports_n, own,
+			     CLASSIFIER_SOCKET_TAKE,
 			     CLASSIFIER_SOCKET_PASS) != OK ||
 	    port_filter(&W.io[INSIDE], &c) != OK ||
 	    port_filter(&W.io[OUTSIDE], &c) != OK)
