@@ -85,6 +85,11 @@ class Keys(threading.Thread):
             key = serialization.load_der_private_key(der, None)
             self.keys[pin(key.public_key())] = key
 
+    def end(self):
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.join()
+        self.sock.close()
+
     def run(self):
         while m := receive(self.sock, 3600):
             if m[0] != "SIGN":
@@ -181,12 +186,11 @@ class Relay(Program):
             s.close()
         self.numbers = iter(range(100, 1000))
 
-    def new_keys(self):
-        """keys has died, and is back."""
+    def new_keys(self, seen=True):
+        """keys has died, and is back; not seen: before relay hears that it died."""
         old, (ours, theirs) = self.keys, pair()
-        old.sock.shutdown(socket.SHUT_RDWR)
-        old.join()
-        old.sock.close()
+        if seen:
+            old.end()
         self.keys = Keys(ours)
         self.keys.keys = old.keys
         send(self.sock, "PEER", struct.pack("<BI", KEYS, 0), [theirs.fileno()])

@@ -74,8 +74,9 @@ def test_what_is_asked(relay, cert, version):
     assert size in (32, 48, 64)
 
 
+@pytest.mark.parametrize("seen", [True, False], ids=["seen", "not seen"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_keys_dies_while_it_is_asked(relay, version):
+def test_keys_dies_while_it_is_asked(relay, version, seen):
     """The other sessions go on; the one that waits is there when keys is back."""
     relay.keys.mute = True
     flows = [relay.flow(outside=True) for _ in range(5)]
@@ -84,9 +85,10 @@ def test_keys_dies_while_it_is_asked(relay, version):
     for _ in range(3):
         clear_session(relay)
     assert not any(w.came for w in waiting)
-    relay.new_keys()
+    relay.new_keys(seen)
+    # at once, not for want of an answer after five seconds
+    assert poll(lambda: all(len(asked_by(relay, f)) == 1 for f in flows), 4)
     assert [w.ends() for w in waiting] == [der(GOOD)] * 5
-    assert poll(lambda: all(len(asked_by(relay, f)) == 1 for f in flows))
 
 
 def test_an_answer_that_is_lost(relay):

@@ -169,6 +169,13 @@ static void on_wire(struct watch *w, uint32_t events)
 
 /* --- keys ------------------------------------------------------------------------ */
 
+/* What the one before was asked, the next one has not heard. */
+static void keys_lost(void)
+{
+	relay_logon_lost();
+	relay_sign_lost();
+}
+
 static void on_keys(struct watch *w, uint32_t events)
 {
 	struct ipc_msg m;
@@ -185,8 +192,7 @@ static void on_keys(struct watch *w, uint32_t events)
 	if (r == E_AGAIN)
 		return;
 	lose(w, ROLE_KEYS, r);
-	relay_logon_lost();
-	relay_sign_lost();
+	keys_lost();
 }
 
 static void watch_peer(struct watch *w, struct ipc_msg *m, uint32_t events,
@@ -215,8 +221,11 @@ static void on_boss(struct program *p, struct ipc_msg *m)
 		relay_verify_attach(m);
 	else if (m->type == IPC_PEER && m->role == ROLE_CONSOLE)
 		relay_probe_attach(m);
-	else if (m->type == IPC_PEER && m->role == ROLE_KEYS)
+	else if (m->type == IPC_PEER && m->role == ROLE_KEYS) {
+		/* That the old one is gone may not have been heard yet. */
 		watch_peer(&R.keys, m, EPOLLIN, on_keys);
+		keys_lost();
+	}
 	relay_open();
 	while (m->fd_n > 0)
 		close(m->fd[--m->fd_n]);
