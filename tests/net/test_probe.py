@@ -20,12 +20,23 @@ ACCEPTED = [b"HELO", b"EHLO", b"MAIL", b"RCPT", b"DATA", b"RSET", b"NOOP",
             b"QUIT", b"HELP", b"VRFY"]
 
 
-def probe(words):
-    """(did it go well, what it says)"""
+def ask(words):
     try:
         return True, net.cli(f"probe {words}")
     except net.LabError as e:
         return False, str(e)
+
+
+def probe(words):
+    """(did it go well, what it says). Towards a resolver there is one port to come
+    from: that is free when the connection before has ended."""
+    said = []
+
+    def free():
+        said[:] = ask(words)
+        return "no connection is free" not in said[1]
+    assert poll(free), said
+    return said[0], said[1]
 
 
 def row(text, label):
@@ -132,6 +143,37 @@ def test_mx_of_a_domain(seen, authority, resolver):
     # the resolver is remembered
     assert "there is no such name" in probe("no.example")[1]
     assert "it takes no mail" in probe("null.example")[1]
+
+
+def test_all_mx_in_their_order(seen, authority, resolver):
+    """One with TLS, one that is not there, one without: the domain is as its weakest."""
+    first = seen.mx(tls=server_tls(authority, "mx.ver.example"))
+    last, gone = seen.mx(), seen.address()
+    name = labels("many.example")
+    hosts = {5: first.address, 7: gone, 9: last.address}
+    resolver.table[name, 15] = [
+        struct.pack("!H", n) + labels(f"mx{n}.many.example")
+        for n in (9, 5, 7)]
+    for n, address in hosts.items():
+        resolver.table[labels(f"mx{n}.many.example"), 1] = [
+            socket.inet_aton(address)]
+    good, text = probe(f"many.example resolver {RESOLVER} level encrypt")
+    assert not good
+    parts = text.split("\nserver        ")
+    assert [p.split()[0] for p in parts[1:]] == [first.address, gone,
+                                                 last.address]
+    assert "as if from " + MAIL in parts[1]
+    assert row(parts[1], "encrypt") == "would hold now"
+    assert parts[2].rstrip().endswith("it refuses the connection")
+    assert row(parts[3], "encrypt").startswith("starttls-not-supported")
+    # without the last one the level holds: who is not there has no say
+    resolver.table[name, 15].pop(0)
+    assert probe("many.example level encrypt")[0]
+    # and of a domain of which none is there
+    resolver.table[name, 15] = [struct.pack("!H", 7) +
+                                labels("mx7.many.example")]
+    good, text = probe("many.example")
+    assert not good and "it refuses the connection" in text
 
 
 def test_a_resolver_that_does_not_answer(seen):

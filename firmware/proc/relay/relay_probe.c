@@ -3,7 +3,8 @@
  * relay_probe - a probe at work: one for the whole box, one connection at a time.
  *
  *	console: PROBE -> [resolver: lookup] -> server: probe_talk, several times
- *	        <- PROBED                        with TLS under it where it wishes
+ *	        <- PROBED                        with TLS under it where it wishes,
+ *	                                         then the next of its MX
  *
  * It has nothing to do with sessions but the trust and the rules that they have.
  */
@@ -20,7 +21,7 @@ enum {
 	DNS_PORT = 53,
 	DIAL_MS = 20000,
 	LOOKUP_MS = 15000,
-	TEXT_MAX = 12288,
+	TEXT_MAX = 12288 * DNS_HOSTS_MAX,
 };
 
 static struct {
@@ -32,6 +33,8 @@ static struct {
 	struct endpoint named; /* the resolver that somebody has named */
 	char domain[DOMAIN_MAX + 1], host[DOMAIN_MAX + 1];
 	unsigned level; /* that has to hold, from 1; 0: none */
+	size_t at;	/* the next host of lookup */
+	bool met, weak; /* some server was talked to; it does not hold there */
 	bool looking;
 	struct dns_lookup lookup;
 	struct probe_talk talk;
@@ -105,6 +108,33 @@ static void dial(const struct endpoint *to)
 		fail("wire is not there at the moment; try again\n");
 }
 
+/* The next host that has an address. False: there is none. */
+static bool next_host(void)
+{
+	const struct dns_lookup *l = &P.lookup;
+	size_t i = P.at;
+
+	while (i < l->host_n && l->host[i].ip_n == 0)
+		i++;
+	if (i >= l->host_n)
+		return false;
+	put(P.at > 0 ? "\n" : "");
+	P.at = i + 1;
+	P.facts = (struct probe_facts){ .tried = 0 };
+	memcpy(P.host, l->host[i].name, sizeof(P.host));
+	memcpy(P.server.ip, l->host[i].ip[0], 16);
+	hang_up(false);
+	dial(&P.server);
+	return true;
+}
+
+/* It is as the weakest of those that were met. */
+static void go_on(void)
+{
+	if (!next_host())
+		finish(!P.met ? E_PEER_GONE : P.weak ? E_PEER_WEAK : OK);
+}
+
 static void report(void)
 {
 	struct probe_about about = {
@@ -124,7 +154,9 @@ static void report(void)
 	holds = P.level == 0 ? P.facts.step == PROBE_FINISHED
 			     : probe_holds(&P.facts, &about,
 					   (enum level)(P.level - 1));
-	finish(holds ? OK : E_PEER_WEAK);
+	P.met = true;
+	P.weak |= !holds;
+	go_on();
 }
 
 /* The next connection to the server, or the end. */
@@ -172,15 +204,8 @@ static void looked_up(void)
 		return;
 	}
 	put_hosts();
-	for (size_t i = 0; i < l->host_n; i++) {
-		if (l->host[i].ip_n == 0)
-			continue;
-		memcpy(P.host, l->host[i].name, sizeof(P.host));
-		memcpy(P.server.ip, l->host[i].ip[0], 16);
-		dial(&P.server);
-		return;
-	}
-	fail("none of them has an address\n");
+	if (!next_host())
+		fail("none of them has an address\n");
 }
 
 static void lookup_failed(const char *why)
@@ -404,7 +429,8 @@ static void not_connected(int error)
 	}
 	put("it");
 	put(why);
-	fail("\n");
+	put("\n");
+	go_on();
 }
 
 bool relay_probe_message(struct ipc_msg *m)
@@ -437,6 +463,8 @@ static void begin(const struct ipc_msg *m)
 	P.server = m->server;
 	P.level = (unsigned)m->number;
 	P.domain[0] = P.host[0] = '\0';
+	P.lookup.host_n = P.at = 0;
+	P.met = P.weak = false;
 	if (memcmp(m->via.ip, none, 16) != 0)
 		P.named = m->via;
 	P.resolver = R.snapshot[R.current].policy.settings.resolver;
