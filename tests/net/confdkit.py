@@ -50,9 +50,9 @@ def snapshot(m, p):
 class Confd(Program):
     """With wire and one relay that take what they get, and a console."""
 
-    def __init__(self, factory=FACTORY, **kw):
+    def __init__(self, factory=FACTORY, build=None, **kw):
         files = given(factory, **kw)
-        super().__init__(CONFD, files)
+        super().__init__(CONFD, files, **({"build": build} if build else {}))
         for _, _, (fd,) in files:
             os.close(fd)
         self.peers = [self.join(WIRE), self.join(RELAY, 0)]

@@ -4,11 +4,13 @@ gives way, and a file that is damaged. And a relay that is told."""
 import os
 import select
 import struct
+import time
 
 import pytest
 
 from confdkit import Confd, snapshot
 from fake_boss import RELAY, contents, receive, send
+from faultkit import Faults
 from mailkit import poll
 from relaykit import Relay, sealed
 
@@ -163,6 +165,37 @@ def test_a_damaged_file_is_an_alarm_and_an_empty_memory(start, damage):
     p.agree()
 
 
+@pytest.fixture(name="clock")
+def clock_fixture():
+    """That of confd, which can run."""
+    clock = Faults("confd")
+    yield clock
+    clock.close()
+
+
+@pytest.mark.parametrize("news,faster,seconds", [
+    (record("b.example"), 600, 3600 / 600),
+    (record("a.example", last=TODAY + 1), 20000, 86400 / 20000)],
+    ids=["an-hour", "dates-a-day"])
+def test_flash_is_spared(start, clock, news, faster, seconds):
+    """What is new is not written within the hour, dates alone not within the day; and
+    then in one write, however often it was said."""
+    p = start(build="bin-fault")
+    say(p, record("a.example"))
+    wait_stored(p, 1)
+    began = time.monotonic()
+    clock.faster(faster)
+    say(p, news)
+    while len(stored(start)) == 1 and stored(start)[0].name.endswith("1"):
+        say(p, news)
+        assert time.monotonic() < began + 60 + seconds
+        time.sleep(0.01)
+    assert time.monotonic() - began > 0.95 * seconds
+    assert poll(lambda: [f.name for f in stored(start)] == [
+        "learned.00000002"])
+    assert "all of it stored" in p.do("LEARNED")
+
+
 def test_another_secret_reads_nothing(start):
     p = start()
     say(p, record("a.example"))
@@ -242,7 +275,7 @@ def test_who_gives_way(start):
     assert "1024 of at most" in text
     for here in ("own", "x.below", "one", "two"):
         assert f"{here}.example " in text
-    assert "event=learned-gives-way domain=old.example" in p.stderr()
+    assert "event=learned-gives-way domain=not.example" in p.stderr()
 
 
 def test_lines_for_the_candidate(start):

@@ -20,12 +20,12 @@ same namespaces at its ports. Its console is the serial line.
 
 usage:
   lab up [--config FILE] [--pair FILE] [--offloads on|off] [--direct]
-         [--keep-store] [--sanitized|--faults]
+         [--keep-store] [--sanitized|--faults] [--tftp PROGRAM]
                                 build it and start the box (--direct: a cable).
                                 FILE is what a new box begins with; with
                                 --keep-store what was committed before counts.
                                 --pair: the same for the second box, which is
-                                there only then.
+                                there only then. PROGRAM: BusyBox.
                                 With sanitizers; with calls that fail when a
                                 test says so (tests/fault)
   lab down                      remove all of it, whatever state it is in

@@ -37,6 +37,7 @@ static struct {
 	uint64_t due_ms, saved_ms;  /* since when; 0: not since the start */
 	uint64_t start_ms, news_ms; /* news_ms: the relays were told last */
 	bool news;		    /* they were not told yet */
+	bool full;		    /* and that was said */
 } L;
 
 static int say(int error, const char *why)
@@ -204,10 +205,11 @@ static void give_way(const struct policy *p)
 	gone = span_str(name);
 	(void)learned_forget(L.l, gone);
 	tell_forgotten(gone);
-	program_log(&C.prog, SEV_WARNING,
+	program_log(&C.prog, L.full ? SEV_INFO : SEV_WARNING,
 		    "event=learned-gives-way domain=%s why=\"there are more "
 		    "than %d\"",
 		    name, (int)LEARNED_DOMAINS);
+	L.full = true;
 }
 
 void confd_on_learned(const struct peer *p, const struct ipc_msg *m)
@@ -246,6 +248,7 @@ void confd_learn_tick(uint64_t now)
 	if (!is_due(now) || C.phase != PHASE_IDLE)
 		return;
 	L.saved_ms = now;
+	L.full = false;
 	(void)save_now(); /* the store has said what is wrong; again in an hour */
 }
 

@@ -31,7 +31,7 @@ static void say(const char *domain, const struct channel *ch)
 	text_str(&t, domain);
 	text_str(&t, ch->version == 0x0304 ? " tls=1.3 key=" : " tls=1.2 key=");
 	text_hex(&t, (struct span){ ch->spki_sha256, 32 });
-	program_log(&R.prog, SEV_NOTICE, "%s", line);
+	program_log(&R.prog, SEV_INFO, "%s", line);
 }
 
 void relay_learn_seen(const char *domain, const struct channel *ch)
