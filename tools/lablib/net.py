@@ -519,7 +519,7 @@ def main():
     u.add_argument("--keep-store", action="store_true")
     u.add_argument("--tftp", type=pathlib.Path)
     u.add_argument("--pair", type=pathlib.Path)
-    u.set_defaults(run=up, tftp=Choices.tftp)
+    u.set_defaults(run=up)
     sub.add_parser("down").set_defaults(run=down)
     sub.add_parser("console").set_defaults(run=console)
     c = sub.add_parser("cli")
