@@ -74,6 +74,14 @@ class Confd(Program):
             "<QB", number, OPS.index(op) + 1), [fd])
         os.close(fd)
 
+    def factory_reset(self):
+        """It is asked for, and the relays are told to forget what they have learned;
+        then agree()."""
+        self.ask("FACTORY")
+        for relay in self.peers[1:]:
+            m = receive(relay)
+            assert m and m[:2] == ("FORGET", b""), (m, self.stderr())
+
     def result(self, timeout=30.0):
         """(error, answer)"""
         m = answered(self.console, timeout, self.boxes)

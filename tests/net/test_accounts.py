@@ -148,7 +148,7 @@ def test_factory_reset(start):  # noqa: F811
     before = SEALED.search(p.running()).group()
     p.do("EDIT", b"log addresses off\n")
     commit(p)
-    p.ask("FACTORY")
+    p.factory_reset()
     assert HUSH.encode() in agree_keys(p)
     p.agree()
     assert p.result()[0] == OK

@@ -276,7 +276,7 @@ def test_factory_reset(start):
     p.do("EDIT", LINE)
     p.commit()
     p.do("RESCUE")
-    p.ask("FACTORY")
+    p.factory_reset()
     p.agree()
     assert p.result()[0] == OK
     assert p.running() == FACTORY
@@ -322,7 +322,7 @@ def test_all_damaged_means_closed(start):
     assert receive(q.peers[0], 0.5) is None, "no factory default by surprise"
     assert "no-configuration" in q.stderr()
     # the way out
-    q.ask("FACTORY")
+    q.factory_reset()
     q.agree()
     assert q.result()[0] == OK
     assert q.running() == FACTORY

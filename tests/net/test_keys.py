@@ -447,7 +447,7 @@ def test_rollback_brings_no_key_back(box):
 
 def test_factory_reset_forgets_keys(box, start):  # noqa: F811
     box.generate("ecdsa one")
-    box.confd.ask("FACTORY")
+    box.confd.factory_reset()
     box.confd.agree()
     assert box.confd.result()[0] == OK
     assert "  none;" in box.show()

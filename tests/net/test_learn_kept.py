@@ -229,8 +229,7 @@ def test_a_factory_reset_forgets(start):
     say(p, record("a.example"))
     wait_stored(p, 1)
     all_of(p.peers[1])
-    p.ask("FACTORY")
-    assert receive(p.peers[1])[0] == "FORGET"
+    p.factory_reset()
     p.agree()
     assert p.result()[0] == 0
     assert stored(start) == []
