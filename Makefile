@@ -333,7 +333,7 @@ test-image: ## what is in an image; the same octets elsewhere
 
 test-boot: ## that image on the board that QEMU plays, from blank flash on
 	$(Q)$(test-images)
-	$(Q)tools/test-report --pytest tests/boot
+	$(Q)tools/test-report --pytest-apart tests/boot
 
 check: ## layers, purity, format, both compilers
 	$(Q)tools/check $(O)

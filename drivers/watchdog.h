@@ -6,9 +6,8 @@
 #include "base/span.h"
 
 /*
- * watchdog - the timer that restarts the box unless it is patted. The kernel
- * never stops it (CONFIG_WATCHDOG_NOWAYOUT): init has started it before us, so
- * that a box whose programs cannot even start comes back as well.
+ * watchdog - the timer that restarts the box unless it is patted. Once it has
+ * begun, nobody can stop it (CONFIG_WATCHDOG_NOWAYOUT), not by ending either.
  */
 enum { WATCHDOG_S = 20 };
 

@@ -1,24 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A board with its neighbours, and images that it must not take."""
+"""A board with its neighbours, with power and without."""
 import contextlib
-import re
-import socket
 import struct
 import subprocess
-import threading
 import time
 import zlib
 
-from buildlib import cpio, fdt, fit
-from buildlib.sources import ROOT
+from buildlib import fdt
+from bootimages import Images
 from lablib import ca, capture, line, net, qemu
-from mailkit import Client, Gone, Mx, socket_in, transact
+from mailkit import Client, transact
+from neighbours import CANARY, PLAIN, DyingTftp, Hammer, Knocker
 
-TRAILER = 1024
 MANAGED = "10.78.0.2"  # the box, on the management network
 SERVER = "10.78.0.1"   # where it fetches from
-CANARY = "canary-4c1d90aa7e"
-PLAIN = "198.51.100.66"
 CONFIG = f"""\
 default may
 domain enc.example encrypt
@@ -26,183 +21,22 @@ domain clr.example clear
 management address {MANAGED}/24
 syslog {SERVER}
 """
+# What the boot loader wants when it has nothing to start.
+ASKS = (r"Wanted: sealwire-[a-z0-9-]+\.itb from TFTP server 192\.168\.1\.254, "
+        r"this is 192\.168\.1\.\d+")
+__all__ = ["ASKS", "CANARY", "CONFIG", "MANAGED", "PLAIN", "SERVER", "Board",
+           "DyingTftp", "Images", "Knocker", "fdt", "line", "net", "prompt", "qemu"]
 
 
-# --- images -------------------------------------------------------------------------
-class Images:
-    """The image of this build, and what others might make of it. key: the
-    development key of this tree, with which the test is the owner, too."""
-
-    def __init__(self, board, out, folder):
-        self.board, self.out, self.folder = board, out, folder
-        folder.chmod(0o755)  # the server reads it, who is nobody
-        self.key = ROOT / "output/development-key-do-not-ship.pem"
-        self.other_key = folder / "other.pem"
-        subprocess.run(["openssl", "genrsa", "-out", self.other_key, "3072"],
-                       check=True, capture_output=True)
-        self.good, = (f for f in (out / "images").glob(f"*-{board}.itb"))
-        self.octets = self.good.read_bytes()
-        self.fit = self.octets[:-TRAILER]
-
-    def file(self, name, octets):
-        path = self.folder / name
-        path.write_bytes(octets)
-        return path
-
-    def signed(self, name, octets=None, version="0.1.0", board=None, key=None):
-        """A FIT with a trailer; it is that of the build if none is given."""
-        plain = self.file("plain", self.fit if octets is None else octets)
-        to = self.folder / name
-        subprocess.run([ROOT / "tools/sign-image", "--key", key or self.key,
-                        "--board", board or self.board, "--version", version,
-                        plain, to], check=True)
-        return to
-
-    def changed(self, at, octets=None):
-        """The same with one bit turned."""
-        data = bytearray(self.octets if octets is None else octets)
-        data[at] ^= 1
-        return bytes(data)
-
-    def within(self, name):
-        """Where the octets of a part of the FIT are."""
-        part = fdt.parse(self.fit)["images"][name].props["data"]
-        return self.fit.index(part) + len(part) // 2
-
-    def build(self, parts, name):
-        """A FIT of these parts, signed with the key of this tree."""
-        work = self.folder / name
-        work.mkdir()
-        files = {}
-        for n, data in parts.items():
-            files[n] = work / n
-            files[n].write_bytes(data)
-        load = re.search(r"CONFIG_KERNEL_LOAD=(\S+)",
-                         (self.out / ".config").read_text()).group(1)
-        to = work / "fit"
-        tools = self.out / "uboot/tools"
-        fit.make(tools, {"version": name, "board": self.board, "arch": "arm64",
-                         "load": int(load, 0), "hint": "development"},
-                 files, to)
-        with fit.Key(self.key, "development") as key:
-            key.sign(tools, to)
-        return to.read_bytes()
-
-    def broken(self):
-        """An image as it should be, signed, that starts and does not get well:
-        there is no boss in it."""
-        tree = fdt.parse(self.fit)["images"]
-        rows = []
-        root = subprocess.run(["zstd", "-dc"], input=tree["ramdisk"].props[
-            "data"], check=True, stdout=subprocess.PIPE).stdout
-        for path, mode, data, rdev in members(root):
-            if not path.endswith("/boss"):
-                rows.append((mode & 0o170000, path, mode & 0o7777, data, rdev))
-        return self.build({"kernel": tree["kernel"].props["data"],
-                           "dtb": tree["fdt"].props["data"],
-                           "ramdisk": fit.zstd(cpio.archive(rows, 0))},
-                          "broken")
+def prompt(serial, command):
+    """What the boot loader says to a command."""
+    serial.forget()
+    serial.type(command + "\r")
+    serial.until(r"\r\n")
+    _, m = serial.until(rf"(?s)(.*){qemu.LOADER}")
+    return m.group(1).decode(errors="replace")
 
 
-def members(archive):
-    """(path, mode, data, (major, minor)) of a newc archive."""
-    at = 0
-    while True:
-        head = [int(archive[at + 6 + 8 * i:at + 14 + 8 * i], 16)
-                for i in range(13)]
-        name = archive[at + 110:at + 109 + head[11]].decode()
-        data = (at + 110 + head[11] + 3) & ~3
-        if name == "TRAILER!!!":
-            return
-        yield "/" + name, head[1], archive[data:data + head[6]], \
-            (head[9], head[10])
-        at = (data + head[6] + 3) & ~3
-
-
-# --- a server that dies --------------------------------------------------------------
-class DyingTftp:
-    """Answers one request as RFC 1350 says, up to that block, and is gone."""
-
-    def __init__(self, space, address, octets, blocks):
-        self.octets, self.blocks = octets, blocks
-        self.sock = socket_in(space, socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((address, 69))
-        self.sock.settimeout(0.2)
-        self.asked = self.gone = False
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def serve(self):
-        block = 0
-        while not self.gone:
-            try:
-                data, peer = self.sock.recvfrom(2048)
-            except TimeoutError:
-                continue
-            if data[:2] == b"\0\1":
-                self.asked, block = True, 0
-            elif data[:2] == b"\0\4":
-                block, = struct.unpack("!H", data[2:4])
-            if block < self.blocks:
-                part = self.octets[512 * block:512 * block + 512]
-                self.sock.sendto(struct.pack("!HH", 3, block + 1) + part, peer)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.gone = True
-        self.thread.join()
-        self.sock.close()
-
-
-# --- a client that does not give up ---------------------------------------------------
-class Hammer:
-    """Tries to send mail for a protected domain to a server without TLS, all the
-    time, whatever state the box is in."""
-
-    def __init__(self):
-        self.mx = Mx(PLAIN)
-        self.tries = self.refused = 0
-        self.gone = self.silent = False
-        self.turn = threading.Lock()
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        while not self.gone:
-            with self.turn:
-                if not self.silent:
-                    self.attempt()
-            time.sleep(0.1)
-
-    def hush(self):
-        """From now on it says nothing, until go()."""
-        with self.turn:
-            self.silent = True
-
-    def go(self):
-        self.silent = False
-
-    def attempt(self):
-        self.tries += 1
-        with contextlib.suppress(OSError, Gone, ValueError, AssertionError), \
-                Client(PLAIN, wait=2) as c:
-            c.hello()
-            c.cmd(f"MAIL FROM:<{CANARY}@corp.example>")
-            code, _ = c.cmd(f"RCPT TO:<{CANARY}@enc.example>")
-            if code // 100 == 2 and c.cmd("DATA")[0] == 354:
-                c.say(f"{CANARY}\r\n.\r\n".encode())
-                c.reply()
-            self.refused += code // 100 in (4, 5)
-
-    def stop(self):
-        self.gone = True
-        self.thread.join(10)
-        self.mx.close()
-
-
-# --- the board ------------------------------------------------------------------------
 class Board:
     """One board in its lab, with power and without."""
 
@@ -323,10 +157,12 @@ class Board:
         self.works()
 
     def install(self):
-        """From blank flash, as on hardware."""
+        """From the flash image of the factory."""
         self.unprotected()
         self.machine.off()
-        qemu.install(self.machine, self.folder / "tftp")
+        self.machine.factory()
+        with self.power() as serial:
+            self.boots(serial)
 
     def unprotected(self):
         """It is about to lose its configuration: until it has one again, whatever
@@ -379,7 +215,8 @@ class Board:
             p = subprocess.Popen(
                 ["ip", "netns", "exec", net.SPACES["admin"], "in.tftpd",
                  "--foreground", "--secure", *options, "--address",
-                 f"{SERVER}:69", file.parent], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                 f"{SERVER}:69", file.parent], stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log)
         try:
             yield f"upgrade tftp {SERVER} {file.name}"
         finally:
@@ -416,9 +253,27 @@ class Board:
     def reload(self):
         """Restart by the console's word; the line on which it comes up again."""
         serial = self.machine.line()
-        line.Console(serial)
         self.up = False
-        serial.type("reload\r")
+        self.agree(serial, "reload")
+        return serial
+
+    def agree(self, serial, command):
+        """A command that asks back, and yes."""
+        line.Console(serial)
+        serial.type(command + "\r")
         serial.until("yes or no")
         serial.type("yes\r")
-        return serial
+
+    def nobody_has_it(self):
+        """A server for the boot loader, without the file."""
+        self.tftp.file.unlink(missing_ok=True)
+        self.tftp.serve()
+        return self.tftp
+
+    def recovers(self, serial):
+        """It asks, again and again, says for what and whom; given it, it starts."""
+        for _ in range(2):
+            serial.until(ASKS)
+            serial.until("File not found")
+        self.tftp.file.write_bytes(self.images.octets)
+        self.boots(serial)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The image on a board that QEMU plays, from blank flash on. One board for all of
-the tests: they go on where the one before has left it, and anyone of them alone
-begins with blank flash."""
+"""The image on a board that QEMU plays. One board for the tests of a file: they go on
+where the one before has left it. The first, and one after a test that has failed,
+begins with the flash image of the factory, those of test_blank.py with blank flash."""
 import os
 import pathlib
 import sys
@@ -18,6 +18,7 @@ if os.environ.get("BOARD") not in BOARDS:  # that of the make that runs us
     os.environ.pop("O", None)
 
 from bootkit import Board, Images, net  # noqa: E402
+from forge import small  # noqa: E402
 
 net.interruptible()  # the lab goes down whoever stops the tests
 
@@ -25,6 +26,13 @@ net.interruptible()  # the lab goes down whoever stops the tests
 @pytest.fixture(name="images", scope="session")
 def images_fixture(tmp_path_factory):
     return Images(net.BOARD, net.OUT, tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(name="tiny", scope="session")
+def tiny_fixture(images):
+    """A FIT as it should be, signed, with next to nothing in it: where it is refused
+    it is not for that, and it is a thousand times as fast on the wire."""
+    return small(images, images.key, "tiny-fit").read_bytes()
 
 
 @pytest.fixture(name="board", scope="session")
@@ -44,6 +52,6 @@ def box_fixture(board):
 
 
 def pytest_exception_interact(node):
-    """After a test that has failed, the next one begins with blank flash."""
+    """After a test that has failed, the next one begins anew."""
     if "board" in getattr(node, "funcargs", {}):
         node.funcargs["board"].up = False

@@ -6,8 +6,7 @@ import subprocess
 import sys
 import types
 
-from bootkit import fdt, fit
-from buildlib import sources
+from buildlib import fdt, fit, sources
 
 
 def small(images, key, name):

@@ -2,21 +2,8 @@
 """The boot loader, with nothing in flash: what it asks for, what it does not take,
 and that it can be helped. No Linux but at the end."""
 import pytest
-from bootkit import DyingTftp, qemu
+from bootkit import DyingTftp, prompt, qemu
 from forge import forgeries
-
-ASKS = (r"Wanted: sealwire-[a-z0-9-]+\.itb from TFTP server 192\.168\.1\.254, "
-        r"this is 192\.168\.1\.1")
-
-
-def prompt(serial, command):
-    """What the boot loader says to a command."""
-    serial.forget()
-    serial.type(command + "\r")
-    serial.until(r"\r\n")
-    _, m = serial.until(rf"(?s)(.*){qemu.LOADER}")
-    return m.group(1).decode(errors="replace")
-
 
 @pytest.fixture(name="loader", scope="module")
 def loader_fixture(board):
@@ -29,22 +16,21 @@ def loader_fixture(board):
 def test_blank_flash_asks_for_ever_and_says_for_what(board):
     """And once the file is there, nobody has to type anything."""
     board.blank()
-    with board.tftp as tftp:
-        tftp.serve()  # nothing
-        with board.power() as serial:
-            serial.until("No slot has an image that is whole and signed")
-            for _ in range(2):
-                serial.until(ASKS)
-                serial.until("File not found")
-        tftp.file.write_bytes(board.images.octets)
-        with board.machine.line() as serial:
-            serial.until(ASKS)
-            board.boots(serial)
+    with board.nobody_has_it(), board.power() as serial:
+        serial.until("No slot has an image that is whole and signed")
+        board.recovers(serial)
     slot, = board.part("slot-a")
     assert slot.startswith(board.images.octets)
     assert "running   slot a" in board.cli("show image")
     board.configure()
     board.check()
+
+
+def test_flashed_with_one_command(board):
+    board.unprotected()
+    board.cut()
+    qemu.install(board.machine, board.folder / "tftp")
+    assert "running   slot a" in board.cli("show image")
 
 
 def test_signed_in_every_part(loader, board, images):

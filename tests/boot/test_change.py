@@ -4,7 +4,7 @@ has to prove itself, and the way back."""
 import re
 
 import pytest
-from bootkit import DyingTftp, SERVER, line, net
+from bootkit import DyingTftp, SERVER, net
 
 NEWER = "0.9.0"
 
@@ -22,23 +22,27 @@ NEWER = "0.9.0"
     ("larger than a slot", "larger than an image can be"),
     ("empty", "empty|too large"),
 ])
-def test_refused_before_flash_is_written(box, images, what, why):
+def test_refused_before_flash_is_written(box, images, tiny, what, why):
+    def signed(name, **how):
+        return images.signed(name, tiny, **{"version": NEWER} | how)
+
+    def of(name, octets):
+        return images.file(name, octets)
+
     files = {
-        "unsigned": lambda: images.file("u", images.fit),
-        "another key": lambda: images.signed("k", key=images.other_key,
-                                             version=NEWER),
-        "altered fit": lambda: images.file("a", images.changed(
+        "unsigned": lambda: of("u", tiny),
+        "another key": lambda: signed("k", key=images.other_key),
+        "altered fit": lambda: of("a", images.changed(
             images.within("ramdisk"))),
-        "altered trailer": lambda: images.file("t", images.changed(
-            len(images.fit) + 90)),
-        "truncated": lambda: images.file("s", images.octets[:-1]),
-        "overlong": lambda: images.file("l", images.octets + b"\0"),
-        "another board": lambda: images.signed("b", board="other-board",
-                                               version=NEWER),
-        "older": lambda: images.signed("o", version="0.0.9"),
-        "no image": lambda: images.file("n", b"GIF89a" * 1000),
-        "larger than a slot": lambda: images.file("h", bytes((24 << 20) + 1)),
-        "empty": lambda: images.file("e", b""),
+        "altered trailer": lambda: of("t", images.changed(
+            len(tiny) + 90, signed("t").read_bytes())),
+        "truncated": lambda: of("s", images.octets[:-1]),
+        "overlong": lambda: of("l", signed("l").read_bytes() + b"\0"),
+        "another board": lambda: signed("b", board="other-board"),
+        "older": lambda: signed("o", version="0.0.9"),
+        "no image": lambda: of("n", b"GIF89a" * 1000),
+        "larger than a slot": lambda: of("h", bytes((24 << 20) + 1)),
+        "empty": lambda: of("e", b""),
     }
     with pytest.raises(AssertionError, match=why):
         raise AssertionError(box.refuses(files[what]()))
@@ -106,10 +110,7 @@ def test_factory_reset(box):
     """What was set is gone, and the image is not."""
     box.unprotected()
     with box.machine.line() as serial:
-        line.Console(serial)
-        serial.type("factory-reset\r")
-        serial.until("yes or no")
-        serial.type("yes\r")
+        box.agree(serial, "factory-reset")
         serial.until("#|New password|Press Enter")
     with box.power() as serial:
         box.boots(serial)

@@ -7,20 +7,29 @@ import random
 import re
 import time
 
-from bootkit import line, net, qemu
+from bootkit import Knocker, line, net, qemu
 
 CUTS = int(os.environ.get("BOOT_CUTS") or 2)
 
 
 def test_closed_from_power_on(box):
-    """A client tries all the time; box.check() is told by the wire."""
-    tries, refused = box.hammer.tries, box.hammer.refused
-    with box.power() as serial:
-        serial.until(qemu.STOP)
+    """A client tries all the time, and another one knocks without waiting;
+    box.check() is told by the wire. The box forwards 0.2 s after the kernel has
+    begun, which is ten knocks."""
+    refused = box.hammer.refused
+    box.cut()
+    with Knocker() as knocker, box.power() as serial:
+        def knocks(until):
+            was = knocker.knocks
+            until()
+            return knocker.knocks - was
+
+        in_loader = knocks(lambda: serial.until(qemu.STOP))
         serial.type(b"\r\x03 s t o p\r\xff\0xx")  # noise stops no start
-        box.boots(serial)
+        waiting = knocks(lambda: serial.until("Starting kernel"))
+        in_kernel = knocks(lambda: serial.until("Press Enter"))
     box.works()
-    assert box.hammer.tries > tries  # it starts in less than a try takes
+    assert waiting >= 25 and in_kernel >= 25, (in_loader, waiting, in_kernel)
     end = time.monotonic() + line.PATIENCE
     while box.hammer.refused == refused:
         assert time.monotonic() < end

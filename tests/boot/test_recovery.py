@@ -1,8 +1,41 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is lost in flash: the box protects nobody less than before."""
+"""What is lost in flash, and the ways back: the box protects nobody less than
+before."""
 import pytest
 from mailkit import Client, Gone
-from bootkit import PLAIN
+from bootkit import ASKS, PLAIN, prompt
+from lamps import Lamps
+
+
+def test_both_slots_are_bad(box, images):
+    """It gets an image by TFTP; what it has to protect it has not forgotten."""
+    box.cut()
+    box.turn_a_bit("slot-a", images.within("ramdisk"))
+    box.write("slot-b", images.changed(images.within("kernel")))
+    with box.nobody_has_it(), box.power() as serial:
+        serial.until("No slot has an image that is whole and signed")
+        box.recovers(serial)
+    box.works()
+    box.enforces()
+
+
+def test_asked_for(box):
+    """By a flag in the environment, with another address: what is in the slots is
+    whole and is not started, once."""
+    with box.nobody_has_it(), box.loader() as serial:
+        for command in ("setenv recovery 1", "setenv ipaddr 192.168.1.7",
+                        "saveenv"):
+            prompt(serial, command)
+        serial.type("reset\r")
+        serial.until("this is 192\\.168\\.1\\.7")
+        box.recovers(serial)
+    box.works()
+    box.enforces()
+    with box.power() as serial:
+        first, _ = serial.until("Starting kernel", ASKS)
+        assert first == 0
+        serial.until("Press Enter")
+    box.works()
 
 
 def test_without_its_store_the_box_is_closed(box):
@@ -19,6 +52,7 @@ def test_without_its_store_the_box_is_closed(box):
         serial.until("that is not possible now")
     with pytest.raises((OSError, Gone)), Client(PLAIN, wait=5) as c:
         c.hello()
+    assert Lamps(box).on() == {"power", "fault"}
     assert box.part("config") == [spoilt]
     box.cut()
     box.write("config", config)

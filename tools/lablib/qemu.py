@@ -62,24 +62,36 @@ class Machine:
         self.board = board
         self.boot, self.flash = folder / "boot.bin", folder / "flash.bin"
         self.log = folder / "box.log"
-        self.process = None
+        self.process = self.control = None
 
     # --- flash -----------------------------------------------------------------
-    def blank(self):
-        """As it comes from the factory: U-Boot, and nothing else."""
-        for file, data in ((self.boot, (self.images / "u-boot.bin")
-                            .read_bytes()), (self.flash, b"")):
+    def fill(self, boot, flash):
+        """With the power off; the rest of each bank is erased."""
+        for file, data in ((self.boot, boot), (self.flash, flash)):
             with open(file, "wb") as f:
                 f.write(data)
                 while f.tell() < BANK:
                     f.write(b"\xff" * min(1 << 20, BANK - f.tell()))
 
-    def image(self):
-        """The signed image of this build."""
-        found = sorted(f for f in self.images.glob(f"*-{self.board}.itb"))
+    def blank(self):
+        """U-Boot, and nothing else."""
+        self.fill((self.images / "u-boot.bin").read_bytes(), b"")
+
+    def factory(self):
+        """As a programmer writes it: U-Boot, and the image in slot a."""
+        data = self.built("-factory.bin").read_bytes()
+        self.fill(data[:BANK], data[BANK:])
+
+    def built(self, end):
+        """A file of this build, by the end of its name."""
+        found = sorted(self.images.glob(f"*-{self.board}{end}"))
         if not found:
             raise QemuError(f"{self.images}: no image; make BOARD={self.board}")
         return found[-1]
+
+    def image(self):
+        """The signed image of this build."""
+        return self.built(".itb")
 
     # --- power -----------------------------------------------------------------
     def options(self):
@@ -122,6 +134,9 @@ class Machine:
 
     def off(self):
         """The plug is pulled."""
+        if self.control:
+            self.control.close()
+            self.control = None
         pid = self.pid()
         if pid:
             with contextlib.suppress(ProcessLookupError):
@@ -138,23 +153,36 @@ class Machine:
             return 0
 
     def qmp(self, command, **arguments):
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(10)
-            s.connect(str(self.folder / "qmp.sock"))
-            f = s.makefile("rw")
-            f.readline()
-            for c in ({"execute": "qmp_capabilities"},
-                      {"execute": command, "arguments": arguments}):
-                f.write(json.dumps(c) + "\n")
-                f.flush()
-                while "event" in (answer := json.loads(f.readline())):
-                    pass
+        """Over one connection as long as the machine is on: QEMU can lose what a
+        client asks that comes just when another one has gone."""
+        if not self.control:
+            sock = socket.socket(socket.AF_UNIX)
+            sock.settimeout(line.PATIENCE)
+            sock.connect(str(self.folder / "qmp.sock"))
+            self.control = sock.makefile("rw")
+            sock.close()  # the file keeps it
+            self.control.readline()
+            self.ask("qmp_capabilities", {})
+        return self.ask(command, arguments)
+
+    def ask(self, command, arguments):
+        self.control.write(json.dumps({"execute": command,
+                                       "arguments": arguments}) + "\n")
+        self.control.flush()
+        while "event" in (answer := json.loads(self.control.readline())):
+            pass
         if "error" in answer:
             raise QemuError(str(answer["error"]))
         return answer["return"]
 
+    def monitor(self, command):
+        """What QEMU answers to a command of its monitor for people."""
+        return self.qmp("human-monitor-command", **{"command-line": command})
+
     # --- the line ----------------------------------------------------------------
     def line(self):
+        """Who has it must hear it: with a few hundred octets that nobody takes, all of
+        QEMU stands still, qmp() too. With nobody there they go nowhere."""
         return line.Line(self.folder / "line.sock")
 
     def loader(self, serial):
