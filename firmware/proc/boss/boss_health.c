@@ -101,6 +101,7 @@ void boss_health_tick(struct boss *b, uint64_t now)
 {
 	const struct child *lost = missing(b);
 	bool ports = b->stats->ports_up == (1u << INSIDE | 1u << OUTSIDE);
+	bool mail = !lost && b->kept_conf_fd >= 0; /* moves, by a list */
 	char why[80];
 
 	if (lost && b->unwell_ms == 0)
@@ -111,10 +112,10 @@ void boss_health_tick(struct boss *b, uint64_t now)
 		b->well_ms = 0;
 	else
 		b->unwell_ms = 0;
-	led_set(&b->lamp[LAMP_ENCRYPTING], !lost && b->kept_conf_fd >= 0);
-	led_set(&b->lamp[LAMP_FAULT], lost || !ports || b->mode == SLOT_TRIAL ||
-					      b->breach ||
-					      (b->expiry && led_flash(now)));
+	led_set(&b->lamp[LAMP_ENCRYPTING], mail);
+	led_set(&b->lamp[LAMP_FAULT],
+		!mail || !ports || b->mode == SLOT_TRIAL || b->breach ||
+			(b->expiry && led_flash(now)));
 	trial(b, now);
 	if (!lost || now - b->unwell_ms < BOSS_UNWELL_MS) {
 		if (b->watchdog_fd >= 0)
