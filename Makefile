@@ -312,7 +312,7 @@ $(O)/net/authtool: tests/net/authtool.c $(foreach f,base auth crypto,$(call objs
 	$(Q)$(CC) $(filter-out -MMD -MP,$(CPP_ALL)) $(WARN) $(flags-san) -o $@ $(filter %.c %.o,$^) \
 		$(third-libs:%=$(THIRD)/san/lib/lib%.a)
 
-test-net: programs programs-san programs-fault $(O)/net/authtool ## the box between real peers, in network namespaces
+test-net: programs programs-san programs-fault $(O)/net/authtool peers ## the box between real peers, in network namespaces
 	$(Q)tools/test-report --pytest-apart tests/net
 
 # The tables of the manual come from the schema of settings.
@@ -331,14 +331,14 @@ test-image: ## what is in an image; the same octets elsewhere
 	$(Q)$(test-images)
 	$(Q)tools/test-report --pytest tests/image
 
-test-boot: ## that image on the board that QEMU plays, from blank flash on
+test-boot: peers ## that image on the board that QEMU plays, from blank flash on
 	$(Q)$(test-images)
 	$(Q)tools/test-report --pytest-apart tests/boot
 
 check: ## layers, purity, format, both compilers
 	$(Q)tools/check $(O)
 
-test: deps ## everything; on a board with an image, its image
+test: deps peers ## everything; on a board with an image, its image
 ifdef CONFIG_IMAGE
 	$(Q)$(MAKE) --no-print-directory test-image test-boot
 	$(Q)tools/test-report --command run tools/run --tap
@@ -360,6 +360,9 @@ bench: deps programs ## ratios against other ways to do it, in one run
 deps: ## install the Debian packages that building and testing need
 	$(Q)tools/deps
 
+peers: deps ## fetch the mail servers that tests use
+	$(Q)tools/peers
+
 size: all ## bytes of each program and of the image, next to the last commit's
 	$(Q)tools/size $(O) $(CROSS)
 
@@ -378,6 +381,6 @@ help: ## this list
 
 FORCE:
 .PHONY: FORCE all programs programs-san programs-fault programs-bench third test test-unit test-fuzz test-lwip test-net \
-	check manual run bench deps size clean distclean help menuconfig savedefconfig \
+	check manual run bench deps peers size clean distclean help menuconfig savedefconfig \
 	olddefconfig list-defconfigs image sbom legal-info source check-target \
 	test-image test-boot all-boards
