@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """QEMU's debugger, by the remote protocol of gdb: with it a test does to programs and
 kernel of the board what a fault does, from outside, without their help."""
+import re
 import socket
 import struct
 import subprocess
@@ -102,6 +103,11 @@ class Debugger:
         self.do(f"Qqemu.PhyMemMode:{physical:d}")
         self.do(f"M{at:x},{len(octets):x}:{octets.hex()}")
 
+    def peek(self, at, n):
+        """In physical memory."""
+        self.do("Qqemu.PhyMemMode:1")
+        return bytes.fromhex(self.ask(f"m{at:x},{n:x}").decode())
+
     def find(self, octets, offset):
         """Where these are in the memory of the board, at this place of a page."""
         file = self.machine.folder / "memory.bin"
@@ -113,6 +119,14 @@ class Debugger:
             if at % PAGE == offset % PAGE:
                 found.append(MEMORY + at)
         return found
+
+
+def kernel(out, name):
+    """Where the kernel of this build has something, in physical memory."""
+    load = re.search(r"CONFIG_KERNEL_LOAD=(\S+)", (out / ".config").read_text())
+    at = {n: int(a, 16) for a, _, n in map(str.split, (
+        out / "linux/System.map").read_text().splitlines())}
+    return int(load.group(1), 0) + at[name] - at["_text"]
 
 
 def code(program, function):
