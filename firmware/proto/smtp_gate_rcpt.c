@@ -175,7 +175,7 @@ static void connect_again(struct smtp_gate_out *g)
 		gate_answer(g, 451, "4.4.1", "the server cannot be reached");
 		return;
 	}
-	if (g->dials == 1)
+	if (g->tls_barred)
 		gate_note(g, GATE_EV_FALLBACK);
 	g->dials++;
 	g->owed = OWE_RCPT;
@@ -331,6 +331,15 @@ static void log_on(struct smtp_gate_out *g, const struct policy_rule *rule)
 		gate_auth_begin(g, rule);
 }
 
+/* "may" asks for nothing, but has TLS where it can be had. With "default clear" it
+ * was not begun at EHLO. Not in a transaction that has begun without. */
+static bool may_begin(const struct smtp_gate_out *g,
+		      const struct policy_rule *rule, bool can_tls)
+{
+	return rule->level == LEVEL_MAY && can_tls && !g->tls_later &&
+	       !g->swept;
+}
+
 bool gate_decide(struct smtp_gate_out *g)
 {
 	struct span key = { (const uint8_t *)g->rcpt.domain, g->rcpt.domain_n };
@@ -347,6 +356,8 @@ bool gate_decide(struct smtp_gate_out *g)
 	rule.learned = g->start.learned &&
 		       learned_requires(g->start.learned, &rule, key);
 	v = policy_decide(&rule, &g->ch, can_tls, used, &g->start.server);
+	if (v.decision == DECISION_PASS && may_begin(g, &rule, can_tls))
+		v.decision = DECISION_STARTTLS;
 	if (g->expect_n > 0 && (v.decision != DECISION_PASS ||
 				!(g->caps & EHLO_PIPELINING) || lacks(g)))
 		return false;

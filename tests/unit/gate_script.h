@@ -277,13 +277,16 @@ static inline void boxed(const struct talk *t, const char *what)
 	assert_string_equal(st.box ? "yes" : "no", what);
 }
 
-static inline void run_in(const struct step *step, size_t piece, bool before)
+/* past: what is remembered of the server. */
+static inline void run_after(const struct step *step, size_t piece,
+			     const struct gate_start *past)
 {
 	static struct talk t;
-	struct gate_start start = { .now_ms = 1000, .starttls_before = before };
+	struct gate_start start = *past;
 	void *mem = malloc(smtp_gate_out_size());
 
 	memset(&t, 0, sizeof(t));
+	start.now_ms = 1000;
 	start.server.port = 25;
 	ip_from_v4(start.server.ip, (const uint8_t[]){ 192, 0, 2, 1 });
 	t.piece = piece;
@@ -329,6 +332,12 @@ static inline void run_in(const struct step *step, size_t piece, bool before)
 		hear(&t);
 	}
 	free(mem);
+}
+
+static inline void run_in(const struct step *step, size_t piece, bool before)
+{
+	run_after(step, piece,
+		  &(struct gate_start){ .starttls_before = before });
 }
 
 static inline void run(const struct step *step)

@@ -146,7 +146,7 @@ static void no_memory_for_a_handshake(void **state)
 		{ NO_ROOM, NULL },
 		{ TO_C,
 		  "220 mx\r\n421 the connection to the server was lost: no "
-		  "memory for TLS\r\n" },
+		  "memory or key for TLS\r\n" },
 		{ WISH, "close" },
 		{ EV, "" },
 		{ END, NULL },
