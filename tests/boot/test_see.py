@@ -75,7 +75,9 @@ def test_capture(box, mx, tmp_path):
         serial.type("capture export xmodem\r")
         serial.until("receive the file with XMODEM now")
         serial.sock.setblocking(True)
-        subprocess.run(["rx", "-c", file], stdin=serial.sock.fileno(),
+        # rx takes no name that begins with a slash
+        subprocess.run(["rx", "-c", file.name], cwd=file.parent,
+                       stdin=serial.sock.fileno(),
                        stdout=serial.sock.fileno(), check=True,
                        stderr=subprocess.DEVNULL)
         serial.until(r"octets\r\n(.*)# $")

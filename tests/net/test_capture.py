@@ -54,11 +54,13 @@ def line_fixture(lab, tmp_path_factory):
     line.close()
 
 
-def receive(line, *command):
+def receive(line, file):
     """As under a terminal program: rx throws away what it has written and a pty
-    has not yet delivered, its last ACK, too."""
+    has not yet delivered, its last ACK, too. It takes no name that begins with a
+    slash."""
     ours, theirs = socket.socketpair()
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs,
+    with subprocess.Popen(["rx", "-c", file.name], cwd=file.parent,
+                          stdin=theirs, stdout=theirs,
                           stderr=subprocess.PIPE) as p:
         theirs.close()
         while ready := select.select([ours, line.fd], [], [])[0]:
@@ -77,7 +79,7 @@ def export(line, file):
     """The file as a terminal program gets it."""
     line.type("capture export xmodem")
     line.until(b"receive the file with XMODEM now")
-    receive(line, "rx", "-c", file)
+    receive(line, file)
     line.until(b" octets")
     line.until(b"# ")
     return file

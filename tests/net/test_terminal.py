@@ -724,6 +724,7 @@ def door(box):
 
 ARGUMENTS = {"SESSION": "4711", "HOSTNAME": "gate-7", "TEXT": '"No  entry"',
              "ADDRESS/LENGTH": "192.0.2.5/24", "ADDRESS": "192.0.2.1",
+             "ADDRESS...": "192.0.2.1 192.0.2.2",
              "HOST": "192.0.2.9:514", "NAME": "a.example", "NUMBER": "60",
              "MINUTES": "5", "ROWS": "0",
              "SECONDS": "600", "BYTES": "65536", "TIME": "2026-01-01", "PORT...": "25 587",

@@ -47,13 +47,14 @@ def sx(box, *command):
     assert r.returncode == 0, r.stderr
 
 
-def rx(box, *command):
+def rx(box, *command, file):
     """Receive, as under a terminal program: rx throws away what it has written
-    and a pty has not yet delivered, its last ACK, too."""
+    and a pty has not yet delivered, its last ACK, too. It takes no name that begins
+    with a slash."""
     ours, theirs = socket.socketpair()
     line = os.open(box.paths[0], os.O_RDWR | os.O_NOCTTY)
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs,
-                          stderr=subprocess.PIPE) as p:
+    with subprocess.Popen([*command, file.name], cwd=file.parent, stdin=theirs,
+                          stdout=theirs, stderr=subprocess.PIPE) as p:
         theirs.close()
         while ready := select.select([ours, line], [], [])[0]:
             if line in ready:
@@ -128,7 +129,7 @@ def test_show_with_rx(box, tmp_path, how, n):
     box.confd.running = lines(n)
     starts(box, "show running-config | xmodem", GIVE)
     file = tmp_path / "config"
-    rx(box, *how, file)
+    rx(box, *how, file=file)
     t = box.terminal()
     want = "".join(l + "\n" for l in lines(n))
     t.until(f"{len(want)} octets", 10)
@@ -140,7 +141,7 @@ def test_filtered_and_in_and_out_again(box, tmp_path):
     box.confd.running = lines(300)
     starts(box, "show running-config | exclude d7 | xmodem", GIVE)
     file = tmp_path / "config"
-    rx(box, "rx", "-c", file)
+    rx(box, "rx", "-c", file=file)
     t = box.terminal()
     t.until("octets", 10)
     t.prompt()
