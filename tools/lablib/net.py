@@ -289,10 +289,18 @@ def tail(place=FIRST):
 
 def interruptible():
     """SIGTERM and SIGHUP end this program as SIGINT does: by an exception, so that
-    whoever cleans up behind himself does it."""
+    whoever cleans up behind himself does it. Once: who is cleaning up is not
+    disturbed by the next, for ^C comes from the terminal and as the SIGTERM of
+    whoever started this."""
+    ends = [signal.SIGTERM, signal.SIGHUP]
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        ends.append(signal.SIGINT)
+
     def stop(*_):
+        for s in ends:
+            signal.signal(s, lambda *_: None)
         raise KeyboardInterrupt
-    for s in (signal.SIGTERM, signal.SIGHUP):
+    for s in ends:
         signal.signal(s, stop)
 
 
