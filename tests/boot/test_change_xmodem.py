@@ -29,14 +29,20 @@ def asked(box):
 
 
 def sent(box, file):
-    """What is said to it."""
-    with asked(box) as serial:
-        serial.sock.setblocking(True)
-        subprocess.run(["sx", "-k", file], stdin=serial.sock.fileno(),
-                       stdout=serial.sock.fileno(), check=True,
-                       stderr=subprocess.DEVNULL)
-        _, m = serial.until(r"(?s)octets\r\n(.*)# $")
-        return m.group(1).decode()
+    """What is said to it. On a busy machine sx can take a late ACK for the answer to
+    its end, and leave: then nothing was done, and it is sent again."""
+    for _ in range(3):
+        with asked(box) as serial:
+            serial.sock.setblocking(True)
+            subprocess.run(["sx", "-k", file], stdin=serial.sock.fileno(),
+                           stdout=serial.sock.fileno(), check=True,
+                           stderr=subprocess.DEVNULL)
+            silent, m = serial.until(
+                r"(?s)octets\r\n(.*)# $",
+                r"(?s)(nothing was done: the other end fell silent.*)# $")
+            if not silent:
+                break
+    return m.group(1).decode()
 
 
 def block(number, data):
