@@ -355,7 +355,11 @@ int confd_password_set(struct span password)
 	return r;
 }
 
-int confd_store_keys_load(char **keys, size_t *n)
+typedef int store_loader(struct store *s, char **text, size_t *n,
+			 struct store_info *info, struct text *say);
+
+/* What is no configuration, and of which there is one. E_AGAIN: there is none. */
+static int load_only_one(store_loader *from, char **text, size_t *n)
 {
 	char mem[CONF_REPORT_MAX];
 	struct store_info info;
@@ -368,9 +372,14 @@ int confd_store_keys_load(char **keys, size_t *n)
 	if (r != OK)
 		return r;
 	text_init(&said, mem, sizeof(mem));
-	r = store_keys_load(&K.s, keys, n, &info, &said);
+	r = from(&K.s, text, n, &info, &said);
 	report(SEV_ALARM, &said);
 	return r == 1 ? OK : r == 0 ? E_AGAIN : r;
+}
+
+int confd_store_keys_load(char **keys, size_t *n)
+{
+	return load_only_one(store_keys_load, keys, n);
 }
 
 int confd_store_keys_save(struct span keys)
@@ -423,20 +432,7 @@ int confd_store_clock_save(uint64_t unix_s)
 
 int confd_store_learned_load(char **learned, size_t *n)
 {
-	char mem[CONF_REPORT_MAX];
-	struct store_info info;
-	struct text said;
-	int r;
-
-	if (!K.given)
-		return E_AGAIN;
-	r = ready();
-	if (r != OK)
-		return r;
-	text_init(&said, mem, sizeof(mem));
-	r = store_learned_load(&K.s, learned, n, &info, &said);
-	report(SEV_ALARM, &said);
-	return r == 1 ? OK : r == 0 ? E_AGAIN : r;
+	return load_only_one(store_learned_load, learned, n);
 }
 
 int confd_store_learned_save(struct span learned)
