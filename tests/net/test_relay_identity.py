@@ -150,6 +150,7 @@ def test_a43_memory(start):
     try:
         relay = start([GOOD], build="bin-fault")
         assert receive(relay.confd)[0] == "SNAPSHOT_ACK"
+        assert shown(relay.flow(outside=True), "a.example") == der(GOOD)
         was, reached, n = GOOD, True, 1
         while reached:
             want = OTHER if was is GOOD else GOOD
@@ -168,5 +169,30 @@ def test_a43_memory(start):
                         der(want), 5)
             was, n = want, n + 11 * (1 + n // 50)
         assert "certificate-not-used" not in relay.stderr()
+    finally:
+        fault.close()
+
+
+def test_a43_memory_for_the_first(start):
+    """Sessions wait until it is proved, however often that fails before."""
+    fault = Faults("relay")
+    try:
+        relay = start([], build="bin-fault")
+        assert receive(relay.confd)[1][:4] == bytes(4)
+        reached, n = True, 40
+        while reached:
+            fault.arm(MEMORY, n, lasting=True)
+            relay.configure(CONFIG, [GOOD])
+            error = receive(relay.confd)[1][:4]
+            time.sleep(0.02)
+            reached = fault.disarm()
+            if error != bytes(4):
+                relay.configure(CONFIG, [GOOD])
+                assert receive(relay.confd)[1][:4] == bytes(4)
+            assert shown(relay.flow(outside=True), "a.example") == der(GOOD)
+            relay.configure(CONFIG)
+            assert receive(relay.confd)[1][:4] == bytes(4)
+            n += 97
+        assert "event=certificates-wait" in relay.stderr()
     finally:
         fault.close()

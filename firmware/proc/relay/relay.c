@@ -71,8 +71,9 @@ void relay_open(void)
 {
 	/* What was required of a sender would be refused for want of a TLS
 	 * that is there in a moment. */
-	if (R.have_policy && !relay_identity_busy())
-		loop_mod(&R.prog.loop, &R.wire, EPOLLIN);
+	bool may = R.have_policy && !relay_identity_waited_for();
+
+	loop_mod(&R.prog.loop, &R.wire, may ? EPOLLIN : 0);
 }
 
 static int take_snapshot(const struct ipc_msg *m)

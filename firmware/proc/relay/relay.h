@@ -93,7 +93,8 @@ struct relay {
 
 extern struct relay R;
 
-/* Sessions may come: there is a policy, and it is known who we are. */
+/* Sessions may come once there is a policy, and it is known who we are; until
+ * then they wait. To be called when one of the two has changed. */
 void relay_open(void);
 
 /* from, NULL for nothing, cut at size - 1. */
@@ -160,9 +161,10 @@ void relay_conn_turn(void);
  * so, or under way; E_FULL, E_CORRUPT: those before stay.
  */
 MUST_CHECK int relay_identity_take(int fd);
-/* Are some being proved? And have sessions to wait for it? They do not for ever. */
+/* Are some being proved, or will be when there is memory again? */
 bool relay_identity_proving(void);
-bool relay_identity_busy(void);
+/* And have sessions to wait for it? With none to go on with, and not for ever. */
+bool relay_identity_waited_for(void);
 /* Is there something to do for it? Then do not sleep. */
 bool relay_identity_works(void);
 /* A signature for it, or its refusal. */

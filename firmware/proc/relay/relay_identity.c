@@ -2,8 +2,9 @@
 /*
  * relay_identity - who the box is to clients outside. Certificates are proved one
  * after the other, between the turns of the loop; what fails is left out, and said.
- * Until the rest is proved, sessions go on with those before; so they do while there
- * is not enough memory for it, which is tried again.
+ * Until the rest is proved, sessions go on with those before, and wait for a while if
+ * there were none; so they do while there is not enough memory for it, which is tried
+ * again.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ static struct {
 	struct secret_table table; /* mapped while it is being proved */
 	uint32_t left_out;	   /* of its keys, one bit each */
 	struct tls_identity *fresh;
-	uint64_t since_ms;  /* when the proof began */
+	uint64_t since_ms;  /* when these certificates came */
 	uint64_t sign_turn; /* of the signature that keys was asked for; 0 */
 	uint64_t sign_ms;   /* when that was */
 	uint64_t again_ms;  /* for want of memory: begin anew then; 0: no */
@@ -41,12 +42,13 @@ static void unmap(struct span s)
 
 bool relay_identity_proving(void)
 {
-	return I.fresh != NULL;
+	return I.fresh || I.again_ms != 0;
 }
 
-bool relay_identity_busy(void)
+bool relay_identity_waited_for(void)
 {
-	return I.fresh && R.now < I.since_ms + PATIENCE_MS;
+	return !R.identity && relay_identity_proving() &&
+	       R.now < I.since_ms + PATIENCE_MS;
 }
 
 /* Nothing before keys has answered. */
@@ -123,7 +125,6 @@ static int gather(void)
 
 	I.n = 0;
 	I.sign_turn = 0;
-	I.since_ms = now_ms();
 	I.fresh = tls_identity_new();
 	for (uint32_t i = 0; I.fresh && r != E_FULL && i < I.table.keys_n;
 	     i++) {
@@ -194,6 +195,7 @@ int relay_identity_take(int fd)
 	forget();
 	I.table = t;
 	I.left_out = 0;
+	I.since_ms = now_ms();
 	if (t.keys_n == 0)
 		adopt(NULL);
 	else
@@ -248,7 +250,7 @@ void relay_identity_turn(void)
 	} else if (relay_identity_works()) {
 		r = step();
 	}
-	if (I.fresh)
+	if (relay_identity_proving())
 		relay_open(); /* the patience of sessions may have ended */
 	if (r == OK)
 		return;
