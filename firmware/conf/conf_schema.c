@@ -230,7 +230,8 @@ const struct conf_setting conf_schema[] = {
 	  .manual = "`on`: other boxes are told, inside TLS, that this is one, "
 		    "and who asks for a client's certificate is shown the "
 		    "first of `show crypto` that it takes; both need `inbound "
-		    "on`" },
+		    "on`. A client where another box was met is asked for "
+		    "its certificate" },
 	{ .words = "account",
 	  .type = CONF_ACCOUNT,
 	  .secret = true,

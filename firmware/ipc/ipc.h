@@ -318,8 +318,9 @@ enum conf_op {
 	 * built in, and " unset" if the clock is, then those of one's own */
 	CONF_OP_CRYPTO,
 	/* text: NAME PIN: mail for the domain leaves to this key alone, and with
-	 * "inbound on" comes from it alone. In force and stored, by itself: not
-	 * while the candidate has other changes (E_PEER_ORDER). */
+	 * "inbound on" comes from it alone; with CONF_PIN_FROM behind it, the
+	 * latter only. In force and stored, by itself: not while the candidate
+	 * has other changes (E_PEER_ORDER). */
 	CONF_OP_PIN,
 	/* text: a name, or nothing for all; answer: what was learned */
 	CONF_OP_LEARNED,
@@ -330,6 +331,8 @@ enum conf_op {
 	CONF_OP_ACCEPT,
 	CONF_OPS
 };
+
+#define CONF_PIN_FROM " from"
 
 enum { IPC_ALIVE_MS = 300 };
 

@@ -118,7 +118,7 @@ enum {
 	STATS_PAST = 62,     /* minutes */
 	STATS_QUIET_MS = 600000,
 	STATS_EXPLAINS = 32, /* a relay's */
-	STATS_PEERS = 32,    /* a relay's */
+	STATS_PEERS = 32,    /* a relay's, of each way */
 	STATS_STEPS = 2048,
 	STATS_WATCH = 256, /* rows */
 	STATS_WATCH_ROW = 80,
@@ -208,15 +208,22 @@ struct stats_domain {
 	char why[96];
 };
 
-/* A server that says inside TLS that it is a box, and its key (SHA-256 of the
- * SubjectPublicKeyInfo), as mail for a domain met it. Times are Unix time. */
+/* Who says inside TLS that it is a box. */
+enum stats_way {
+	STATS_TO,   /* a server, that mail for a domain met */
+	STATS_FROM, /* a client, with mail from a domain */
+	STATS_WAYS
+};
+
+/* One of them, with a domain and the key that it showed (SHA-256 of the
+ * SubjectPublicKeyInfo). Times are Unix time. */
 struct stats_peer {
 	uint32_t used;
-	uint32_t
-		pinned; /* the rule of the domain takes this key, and no other */
+	uint32_t pinned;    /* the rule of the domain has this key */
+	uint32_t key_there; /* a client was not asked for one before it spoke */
 	char domain[STATS_RULE];
 	uint8_t key[32];
-	struct endpoint server;
+	struct endpoint host; /* STATS_FROM: the port says nothing */
 	uint16_t tls_version;
 	uint64_t first_ms, last_ms;
 };
@@ -315,7 +322,7 @@ struct stats {
 	uint64_t syslog_sent[STATS_PROGRAMS]; /* console: up to this seq */
 	struct stats_session session[STATS_SESSIONS];
 	struct stats_domain domain[STATS_DOMAINS];
-	struct stats_peer peer[STATS_PEERS];
+	struct stats_peer peer[STATS_WAYS][STATS_PEERS];
 	uint32_t own_key_there; /* relay: what other boxes know us by */
 	uint8_t own_key[32];
 	uint64_t explain_seq;

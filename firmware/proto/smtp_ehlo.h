@@ -32,8 +32,16 @@ enum {
 		     EHLO_ENHANCED | EHLO_PIPELINING | EHLO_HELP,
 };
 
-/* What a box says of itself inside TLS, and nowhere else. Whoever wants to can
- * say so, too: it is a hint for people, and proves nothing. */
+/*
+ * What a box says of itself inside TLS, and nowhere else: as a capability when it is
+ * called, and where it has been shown that, as a parameter of MAIL when it calls
+ * (RFC 5321 2.2.1: private, so with an X; it has no value).
+ *
+ *	250-XSEALWIRE
+ *	MAIL FROM:<alice@corp.example> XSEALWIRE
+ *
+ * Whoever wants to can say so, too: it is a hint for people, and proves nothing.
+ */
 #define EHLO_BOX_WORD "XSEALWIRE"
 
 /* The capabilities in a complete 250 reply (its raw octets). */

@@ -47,7 +47,10 @@ enum gate_event_type {
 	 * in a row, and none when other events have filled the room. */
 	GATE_EV_RCPT_PASSED,
 	GATE_EV_MAIL_REFUSED, /* inbound: the sender; domain, result, code */
-	GATE_EV_MESSAGE,      /* the server took a message; code, protected */
+	/* inbound: the client says, inside TLS, that it is a box; domain: the
+	 * sender's. Before the sender is judged. */
+	GATE_EV_BOX_CALLS,
+	GATE_EV_MESSAGE, /* the server took a message; code, protected */
 	GATE_EV_MESSAGE_REFUSED, /* the server's own 4xx or 5xx to the dot */
 	GATE_EV_PROTOCOL,	 /* a peer broke SMTP; side, error */
 };
@@ -71,7 +74,8 @@ struct gate_event {
 struct gate_status {
 	const char *phase; /* "greeting", "ehlo", "idle", "data", ... */
 	const struct channel *channel;
-	bool box; /* outbound: the server says, inside TLS, that it is one */
+	bool box; /* outbound: the server says, inside TLS, that it is one; of a
+		   * client see GATE_EV_BOX_CALLS */
 	uint32_t messages;
 	char domain[POLICY_DOMAIN_MAX + 1]; /* of the last decision */
 };

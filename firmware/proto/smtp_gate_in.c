@@ -424,7 +424,7 @@ void smtp_gate_in_tls_up(struct smtp_gate_in *g, const struct channel *ch)
 	g->ch = *ch;
 	gin_note(g, GATE_EV_TLS_UP)->result = ch->chain;
 	/* RFC 3207 4.2: forget all that was said in clear. */
-	g->helo_done = false;
+	g->helo_done = g->box_shown = false;
 	g->shown = 0;
 	g->errors = g->garbage = 0;
 	gin_wait(g, GIN_READY);
@@ -527,7 +527,7 @@ void smtp_gate_in_status(const struct smtp_gate_in *g, struct gate_status *st)
 {
 	st->phase = phase_name(g);
 	st->channel = &g->ch;
-	st->box = false; /* a client does not say */
+	st->box = false;
 	st->messages = g->messages;
 	memcpy(st->domain, g->domain, sizeof(st->domain));
 }

@@ -137,19 +137,37 @@ static bool judge(struct smtp_gate_in *g, struct span arg)
 	return why == NULL;
 }
 
-/* A line without its parameter AUTH=, which is for who offered AUTH: us. Written
- * to mem, which has room for any line. Within the quotes of a path nothing is a
- * parameter: who could take octets out there would name one sender to us and another
- * to the server. */
-static struct span without_auth(struct span line, uint8_t *mem)
+static bool begins(struct span s, struct span word)
 {
-	const struct span key = SPAN_LIT(" AUTH=");
+	return s.n >= word.n &&
+	       span_eq_nocase((struct span){ s.p, word.n }, word);
+}
+
+/* Is this a parameter, and the blank before it, for who offered it: us? What was
+ * shown counts, whatever the settings have become since: the server inside would
+ * refuse a word that it does not know. */
+static bool for_us(const struct smtp_gate_in *g, struct span s)
+{
+	const struct span box = SPAN_LIT(" " EHLO_BOX_WORD);
+
+	if (g->policy->settings.inbound_mechs != 0 &&
+	    begins(s, SPAN_LIT(" AUTH=")))
+		return true;
+	return g->box_shown && begins(s, box) &&
+	       (s.n == box.n || s.p[box.n] == ' ');
+}
+
+/* A line without those. Written to mem, which has room for any line. Within the
+ * quotes of a path nothing is a parameter: who could take octets out there would name
+ * one sender to us and another to the server. */
+static struct span without_ours(const struct smtp_gate_in *g, struct span line,
+				uint8_t *mem)
+{
 	bool path = true, quoted = false;
 	size_t n = 0, i = 0;
 
 	while (i < line.n) {
-		if (!quoted && line.n - i >= key.n &&
-		    span_eq_nocase((struct span){ line.p + i, key.n }, key)) {
+		if (!quoted && for_us(g, span_skip(line, i))) {
 			for (i++; i < line.n && line.p[i] != ' '; i++)
 				;
 			continue;
@@ -165,26 +183,42 @@ static struct span without_auth(struct span line, uint8_t *mem)
 	return (struct span){ mem, n };
 }
 
+/* Does the client say that it is a box, and whose mail does it bring? */
+static void recognise(struct smtp_gate_in *g, struct span arg)
+{
+	struct smtp_path p;
+	size_t i = 0;
+
+	if (!g->box_shown || smtp_path_parse(&p, arg, true) != PATH_OK)
+		return;
+	while (i < p.param_n &&
+	       !(p.param[i].value.n == 0 &&
+		 span_eq_nocase(p.param[i].key, span_str(EHLO_BOX_WORD))))
+		i++;
+	if (i < p.param_n)
+		memcpy(gin_note(g, GATE_EV_BOX_CALLS)->domain, p.domain,
+		       p.domain_n + 1);
+}
+
 static void mail(struct smtp_gate_in *g, struct span line, struct span arg)
 {
 	uint8_t mem[GIN_COMMAND];
 
 	/* After STARTTLS the server has an EHLO that does not count. */
-	if (!g->helo_done)
+	if (!g->helo_done) {
 		gin_error(g, 503, "5.5.1", "say EHLO first");
-	else if (g->mail)
+	} else if (g->mail) {
 		gin_error(g, 503, "5.5.1", "MAIL was said already");
-	else if (g->tls_only && !g->ch.tls)
+	} else if (g->tls_only && !g->ch.tls) {
 		gin_error(
 			g, 530, "5.7.0",
 			"on this port mail must come inside TLS; say STARTTLS "
 			"first");
-	else if (judge(g, arg))
-		gin_tell(g,
-			 g->policy->settings.inbound_mechs
-				 ? without_auth(line, mem)
-				 : line,
-			 GIN_MAIL);
+	} else {
+		recognise(g, arg);
+		if (judge(g, arg))
+			gin_tell(g, without_ours(g, line, mem), GIN_MAIL);
+	}
 }
 
 void gin_command(struct smtp_gate_in *g, struct span line)

@@ -31,7 +31,7 @@ static bool offers_tls(const struct smtp_gate_in *g)
 enum { OURS = 200 };
 
 /* What the box has itself, with \n between the lines; NULL: nothing. */
-static const char *our_caps(const struct smtp_gate_in *g, char mem[OURS])
+static const char *our_caps(struct smtp_gate_in *g, char mem[OURS])
 {
 	struct text t;
 	size_t n;
@@ -41,8 +41,8 @@ static const char *our_caps(const struct smtp_gate_in *g, char mem[OURS])
 	n = t.n;
 	gin_auth_offer(g, &t);
 	text_str(&t, t.n > n ? "\n" : "");
-	if (g->ch.tls && g->policy->settings.peers)
-		text_str(&t, EHLO_BOX_WORD "\n");
+	g->box_shown = g->ch.tls && g->policy->settings.peers;
+	text_str(&t, g->box_shown ? EHLO_BOX_WORD "\n" : "");
 	if (t.n > 0)
 		mem[t.n - 1] = '\0';
 	return t.n > 0 ? mem : NULL;
@@ -195,6 +195,7 @@ void gin_reply(struct smtp_gate_in *g)
 	case GIN_HELO: helo(g); break;
 	case GIN_OLD_HELO:
 		g->helo_done = positive(g);
+		g->box_shown = false;
 		g->shown = 0;
 		gin_pass(g);
 		gin_wait(g, GIN_READY);

@@ -77,6 +77,7 @@ struct smtp_gate_in {
 	/* the client */
 	bool greeted, helo_done;
 	unsigned shown; /* capabilities that it was told */
+	bool box_shown; /* and EHLO_BOX_WORD */
 	unsigned errors, garbage;
 	size_t line_n; /* octets of the line that is coming */
 	char helo[DOMAIN_MAX + 3];

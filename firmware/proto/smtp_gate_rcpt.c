@@ -197,6 +197,26 @@ static void note_passed(struct smtp_gate_out *g)
 	gate_note(g, GATE_EV_RCPT_PASSED);
 }
 
+/* The server is told that this is a box, where it says so itself inside TLS. Not
+ * behind a line that may then be longer than a box takes. */
+static bool says_box(const struct smtp_gate_out *g)
+{
+	return g->ch.tls && (g->caps & EHLO_BOX) != 0 &&
+	       g->policy->settings.inbound && g->policy->settings.peers &&
+	       strlen(g->mail_line) < GATE_LINE / 2;
+}
+
+/* What we add to MAIL ourselves. */
+static const char *own_params(const struct smtp_gate_out *g)
+{
+	/* RFC 4954 5: we log on for the box, not for who sent this. */
+	bool auth = g->ch.logon.mech != AUTH_NONE && (g->caps & EHLO_AUTH);
+
+	if (says_box(g))
+		return auth ? " AUTH=<> " EHLO_BOX_WORD : " " EHLO_BOX_WORD;
+	return auth ? " AUTH=<>" : NULL;
+}
+
 static void pass(struct smtp_gate_out *g)
 {
 	if (!g->connected) {
@@ -210,11 +230,7 @@ static void pass(struct smtp_gate_out *g)
 		gate_send_rcpt(g);
 		return;
 	}
-	/* RFC 4954 5: we log on for the box, not for who sent this. */
-	gate_tell(g, g->mail_line,
-		  g->ch.logon.mech != AUTH_NONE && (g->caps & EHLO_AUTH)
-			  ? " AUTH=<>"
-			  : NULL);
+	gate_tell(g, g->mail_line, own_params(g));
 	gate_expect(g, EX_MAIL);
 	g->swept = true;
 	if (g->caps & EHLO_PIPELINING)

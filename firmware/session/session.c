@@ -22,6 +22,7 @@ struct session {
 	const struct policy *policy;
 	struct tls_trust *trust;       /* outbound */
 	struct tls_identity *identity; /* NULL: none */
+	bool ask;		       /* inbound: for a certificate */
 	struct layers layers;	       /* none: in clear */
 	bool shaking;		       /* layers.tls is not up yet */
 	bool early; /* the server spoke where TLS had to begin */
@@ -61,7 +62,7 @@ struct session *session_new(const struct policy *pol, struct tls_trust *trust,
 }
 
 struct session *session_new_in(const struct policy *pol,
-			       struct tls_identity *id, bool tls_only,
+			       struct tls_identity *id, bool tls_only, bool ask,
 			       uint64_t now_ms)
 {
 	const struct gate_in_start start = { .now_ms = now_ms,
@@ -72,6 +73,7 @@ struct session *session_new_in(const struct policy *pol,
 	if (!s)
 		return NULL;
 	s->identity = id;
+	s->ask = ask;
 	s->gate.in = smtp_gate_in_init(s->gate_mem, pol, &start);
 	return s;
 }
@@ -122,9 +124,10 @@ static struct tls_engine *tls_new(const struct session *s)
 				      s->policy->settings.peers ? s->identity
 								: NULL);
 	/* The last certificate may have gone since it was offered. */
-	return s->identity ? tls_server_new(s->identity,
-					    inbound_asks_certificate(s->policy))
-			   : NULL;
+	if (!s->identity)
+		return NULL;
+	return tls_server_new(s->identity,
+			      s->ask || inbound_asks_certificate(s->policy));
 }
 
 /* The gate wants TLS, and what it said before has left. */

@@ -32,11 +32,11 @@ enum session_wish {
 struct session *session_new(const struct policy *pol, struct tls_trust *trust,
 			    struct tls_identity *id,
 			    const struct gate_start *start);
-/* A client outside; tls_only: as the gate has it; id: who we are to it, proved; NULL:
- * STARTTLS is not offered. Of either kind it must stay until _set_identity gives
- * another. NULL: no room. */
+/* A client outside; tls_only: as the gate has it; ask: it may show a certificate, also
+ * where no rule wants one; id: who we are to it, proved; NULL: STARTTLS is not offered.
+ * Of either kind it must stay until _set_identity gives another. NULL: no room. */
 struct session *session_new_in(const struct policy *pol,
-			       struct tls_identity *id, bool tls_only,
+			       struct tls_identity *id, bool tls_only, bool ask,
 			       uint64_t now_ms);
 void session_free(struct session *s);
 

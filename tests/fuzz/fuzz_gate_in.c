@@ -12,6 +12,7 @@
  *	what came in clear behind STARTTLS is never heard inside TLS
  *	the secret of a log-on is asked about, and never heard by the server; in
  *	clear it is never that of PLAIN
+ *	a client is taken for a box inside TLS alone, and the server is not told so
  *	a message counts as taken only after all of it has gone to the server
  *	and a whole 2xx of the server came afterwards
  *	octet by octet gives the same as in pieces
@@ -32,7 +33,7 @@ static const char *const client_says[] = {
 	"STARTTLS\r\n",
 	"STARTTLS\r\nMAIL FROM:<behind@clear.example>\r\n",
 	"MAIL FROM:<a@tls.example>\r\n",
-	"MAIL FROM:<a@pin.example> SIZE=1\r\n",
+	"MAIL FROM:<a@pin.example> XSEALWIRE SIZE=1\r\n",
 	"MAIL FROM:<a@o.example>\r\n",
 	"MAIL FROM:<>\r\n",
 	"MAIL FROM:<@tls.example:a@o.example>\r\n",
@@ -100,6 +101,7 @@ struct talk {
 	uint64_t now;
 	bool tls, pinned;
 	bool doug, sealed; /* somebody has logged on so */
+	bool box;	   /* who sends says that he is one */
 	/* what the server has heard, as a server hears it */
 	char line[2100];
 	size_t line_n;
@@ -126,6 +128,7 @@ static void build(struct policy *p, uint8_t *mem, bool pass)
 	struct settings s = {
 		.intercept_n = 1,
 		.inbound_pass = pass,
+		.peers = true,
 		.inbound_mechs = pass ? 0 : 1u << AUTH_PLAIN | 1u << AUTH_NTLM
 	};
 	struct policy_build b;
@@ -184,6 +187,8 @@ static void server_line(struct talk *t)
 		BUG_ON(has(t, "<a@seal.example>") && !t->sealed);
 		BUG_ON(has(t, " AUTH="));
 	}
+	BUG_ON(mail && t->box && has(t, " XSEALWIRE"));
+	t->box = false;
 	t->body_ready = t->line_n == 4 && begins(t, "DATA");
 }
 
@@ -257,6 +262,8 @@ static void events(struct talk *t)
 	struct gate_event ev;
 
 	while (smtp_gate_in_event(t->g, &ev)) {
+		BUG_ON(ev.type == GATE_EV_BOX_CALLS && !t->tls);
+		t->box = t->box || ev.type == GATE_EV_BOX_CALLS;
 		if (ev.type != GATE_EV_MESSAGE)
 			continue;
 		BUG_ON(t->taken == 0);

@@ -222,6 +222,7 @@ static inline void happened(struct talk *t, const char *what)
 		[GATE_EV_TLS_UP] = "tls up",
 		[GATE_EV_TLS_FAILED] = "tls failed",
 		[GATE_EV_MAIL_REFUSED] = "mail refused",
+		[GATE_EV_BOX_CALLS] = "box calls",
 		[GATE_EV_MESSAGE] = "message",
 		[GATE_EV_MESSAGE_REFUSED] = "message refused",
 		[GATE_EV_PROTOCOL] = "protocol",
@@ -231,6 +232,10 @@ static inline void happened(struct talk *t, const char *what)
 	struct gate_event ev;
 	char text[400];
 
+	if (!what) {
+		assert_false(smtp_gate_in_event(t->g, &ev));
+		return;
+	}
 	if (!smtp_gate_in_event(t->g, &ev))
 		fail_msg("nothing happened, not %s", what);
 	snprintf(text, sizeof(text), "%s %s%s%s%s", name[ev.type], ev.domain,

@@ -220,6 +220,107 @@ static void a_box_says_so_inside_tls_alone(void **state)
 	run(off);
 }
 
+#define BOX_IN_TLS                                                      \
+	GREETED, { C, "STARTTLS\r\n" },                                 \
+		{ TO_C, "220 ready to start TLS\r\n" }, { TLS, "1.3" }, \
+		{ EVENT, "tls up " }, { C, "EHLO c.example\r\n" },      \
+		{ TO_S, "EHLO c.example\r\n" }, { S, CAPS_BOX },        \
+	{                                                               \
+		TO_C, "250-in.example\r\n250-SIZE\r\n250-XSEALWIRE\r\n" \
+		      "250 PIPELINING\r\n"                              \
+	}
+
+/* What it says is for us: the server inside hears the rest of the line. */
+static void another_box_calls(void **state)
+{
+	static const struct step s[] = {
+		BOX_IN_TLS,
+		{ C, "MAIL FROM:<a@B.example> XSEALWIRE SIZE=9\r\n" },
+		{ EVENT, "box calls b.example" },
+		{ TO_S, "MAIL FROM:<a@B.example> SIZE=9\r\n" },
+		{ S, "250 ok\r\n" },
+		{ TO_C, "250 ok\r\n" },
+		ASK("RSET\r\n", "250 ok\r\n"),
+		{ C, "MAIL FROM:<> xsealwire\r\n" },
+		{ EVENT, "box calls " },
+		{ TO_S, "MAIL FROM:<>\r\n" },
+		{ END, NULL },
+	};
+
+	(void)state;
+	run_on(s, &boxes, true);
+}
+
+/* It is a word of its own, without a value, behind a path that can be read; who says
+ * it otherwise is nobody. */
+static void what_is_no_box(void **state)
+{
+	static const struct {
+		const char *mail, *passed;
+	} row[] = {
+		{ "MAIL FROM:<a@b.example>", "MAIL FROM:<a@b.example>" },
+		{ "MAIL FROM:<a@b.example> XSEALWIRES",
+		  "MAIL FROM:<a@b.example> XSEALWIRES" },
+		{ "MAIL FROM:<a@b.example> XSEALWIRE=1",
+		  "MAIL FROM:<a@b.example> XSEALWIRE=1" },
+		{ "MAIL FROM:<\" XSEALWIRE \"@b.example>",
+		  "MAIL FROM:<\" XSEALWIRE \"@b.example>" },
+		{ "MAIL FROM:<a@b.example> XSEALWIRE XSEALWIRE",
+		  "MAIL FROM:<a@b.example>" },
+		{ "MAIL FROM:<a%c@b.example> XSEALWIRE",
+		  "MAIL FROM:<a%c@b.example>" },
+	};
+	static const struct step clear[] = {
+		IN_CLEAR,
+		{ TO_S, "" },
+		{ C, "MAIL FROM:<a@b.example> XSEALWIRE\r\n" },
+		{ TO_S, "MAIL FROM:<a@b.example> XSEALWIRE\r\n" },
+		{ S, "555 5.5.4 what\r\n" },
+		{ EVENT, NULL },
+		{ END, NULL },
+	};
+
+	(void)state;
+	run_on(clear, &boxes, true);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		char said[200], passed[200];
+		const struct step s[] = {
+			BOX_IN_TLS,	     { C, said },     { TO_S, passed },
+			{ S, "250 ok\r\n" }, { EVENT, NULL }, { END, NULL },
+		};
+
+		snprintf(said, sizeof(said), "%s\r\n", row[i].mail);
+		snprintf(passed, sizeof(passed), "%s\r\n", row[i].passed);
+		run_on(s, &boxes, true);
+	}
+}
+
+/* The word was shown, so it may be said; that others count by now is not for the
+ * server inside. */
+static void shown_and_then_turned_off(void **state)
+{
+	void *mem = malloc(smtp_gate_in_size());
+	struct gate_in_start start = { .now_ms = 1, .can_tls = true };
+	struct smtp_gate_in *g = smtp_gate_in_init(mem, &boxes, &start);
+	struct channel ch = { .tls = true, .version = 0x0304 };
+	struct span out;
+
+	(void)state;
+	smtp_gate_in_feed(g, SERVER, SPAN_LIT("220 in\r\n"));
+	smtp_gate_in_feed(g, CLIENT, SPAN_LIT("STARTTLS\r\n"));
+	smtp_gate_in_sent(g, CLIENT, smtp_gate_in_out(g, CLIENT).n);
+	smtp_gate_in_tls_up(g, &ch);
+	smtp_gate_in_feed(g, CLIENT, SPAN_LIT("EHLO c\r\n"));
+	smtp_gate_in_feed(g, SERVER, SPAN_LIT("250 in\r\n"));
+	smtp_gate_in_set_policy(g, &plain, true);
+	smtp_gate_in_sent(g, SERVER, smtp_gate_in_out(g, SERVER).n);
+	smtp_gate_in_feed(g, CLIENT,
+			  SPAN_LIT("MAIL FROM:<a@b.example> XSEALWIRE\r\n"));
+	out = smtp_gate_in_out(g, SERVER);
+	assert_true(span_eq(out, SPAN_LIT("MAIL FROM:<a@b.example>\r\n")));
+	free(mem);
+}
+
 /* --- STARTTLS --------------------------------------------------------------------- */
 
 static void starttls_where_it_does_not_belong(void **state)
@@ -498,6 +599,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_mail_in_clear_on_its_port),
 		cmocka_unit_test(a_box_says_so_inside_tls_alone),
+		cmocka_unit_test(another_box_calls),
+		cmocka_unit_test(what_is_no_box),
+		cmocka_unit_test(shown_and_then_turned_off),
 		cmocka_unit_test(a_message_in_clear),
 		cmocka_unit_test(a_message_in_tls),
 		cmocka_unit_test(a_client_that_does_not_wait),

@@ -2,7 +2,7 @@
 /*
  * confd_pin - a partner's box becomes the only one: the rule of its domain, as it
  * is, but for level and key; and, where mail from outside is ours to judge, what is
- * required of its senders.
+ * required of its senders. Of a box that has only called, the latter alone.
  */
 #include <string.h>
 #include "base/domain.h"
@@ -47,12 +47,15 @@ static int leaving(const struct policy *p, struct span name,
 }
 
 static int coming(const struct policy *p, struct span name,
-		  const uint8_t key[32], struct text *out)
+		  const uint8_t key[32], bool from_only, struct text *out)
 {
 	struct inbound_rule r;
 
 	if (!p->settings.inbound || p->settings.inbound_pass)
-		return OK;
+		return from_only ? say(E_CONF, "mail from outside is not ours "
+					       "to judge: inbound is off, or "
+					       "tls pass\n")
+				 : OK;
 	if (inbound_lookup(p, name, &r) != OK)
 		return say(E_CORRUPT, "the snapshot is damaged\n");
 	if (r.need == INBOUND_NOTHING)
@@ -66,27 +69,47 @@ static int coming(const struct policy *p, struct span name,
 	return OK;
 }
 
-/* NAME PIN, taken apart. */
-static bool take(struct span text, char name[DOMAIN_MAX + 1], size_t *n,
-		 uint8_t key[32])
-{
-	const uint8_t *blank = memchr(text.p, ' ', text.n);
-	size_t at = blank ? (size_t)(blank - text.p) : text.n;
+struct pin_ask {
+	char name[DOMAIN_MAX + 1];
+	size_t n;
+	uint8_t key[32];
+	bool from_only;
+};
 
-	return domain_normalise(name, n, (struct span){ text.p, at }) == OK &&
-	       at < text.n && conf_pin(span_skip(text, at + 1), key);
+/* Text up to a blank or its end; text goes on behind it. */
+static struct span word(struct span *text)
+{
+	const uint8_t *blank = memchr(text->p, ' ', text->n);
+	struct span w = *text;
+
+	if (blank)
+		w.n = (size_t)(blank - text->p);
+	*text = span_skip(*text, w.n);
+	return w;
+}
+
+/* NAME PIN, and perhaps CONF_PIN_FROM, taken apart. */
+static bool take(struct span text, struct pin_ask *a)
+{
+	if (domain_normalise(a->name, &a->n, word(&text)) != OK || text.n == 0)
+		return false;
+	text = span_skip(text, 1);
+	if (!conf_pin(word(&text), a->key))
+		return false;
+	a->from_only = span_eq(text, span_str(CONF_PIN_FROM));
+	return text.n == 0 || a->from_only;
 }
 
 int confd_pin(struct span text)
 {
-	char name_mem[DOMAIN_MAX + 1], lines_mem[CONF_LINE_MAX];
+	char lines_mem[CONF_LINE_MAX];
 	struct text lines;
+	struct pin_ask a;
 	struct policy p;
-	uint8_t key[32];
-	size_t n;
+	struct span name;
 	int r;
 
-	if (text.n == 0 || !take(text, name_mem, &n, key))
+	if (text.n == 0 || !take(text, &a))
 		return say(E_CONF, "not a domain and a pin\n");
 	if (pending())
 		return say(E_PEER_ORDER,
@@ -96,10 +119,11 @@ int confd_pin(struct span text)
 	if (r != OK)
 		return r;
 	text_init(&lines, lines_mem, sizeof(lines_mem));
-	r = leaving(&p, (struct span){ (uint8_t *)name_mem, n }, key, &lines);
+	name = (struct span){ (uint8_t *)a.name, a.n };
+	if (!a.from_only)
+		r = leaving(&p, name, a.key, &lines);
 	if (r == OK)
-		r = coming(&p, (struct span){ (uint8_t *)name_mem, n }, key,
-			   &lines);
+		r = coming(&p, name, a.key, a.from_only, &lines);
 	confd_text_unmap(p.blob);
 	if (r == OK && lines.cut)
 		r = say(E_FULL, "the line would be too long\n");

@@ -9,31 +9,47 @@
 #include "proc/console/console.h"
 #include "proc/console/console_put.h"
 
-enum { ALL = STATS_PROGRAMS * STATS_PEERS, KEY = 32 };
+enum { KEY = 32 };
 
 /* --- what is known ---------------------------------------------------------------- */
-static bool same(const struct stats_peer *a, const struct stats_peer *b)
-{
-	return memcmp(a->key, b->key, KEY) == 0 &&
-	       strncmp(a->domain, b->domain, sizeof(a->domain)) == 0;
-}
-
-/* Into *p what all relays know of what i is, if i is the first of them. */
-static bool gather(size_t i, struct stats_peer *p)
+/* Row i of those of all programs; false: there is none. */
+static bool row_at(enum stats_way way, size_t i, struct stats_peer *p)
 {
 	const struct source *s = &K.source[i / STATS_PEERS];
 
-	if (s->role != ROLE_RELAY || !s->stats->peer[i % STATS_PEERS].used)
+	if (s->role != ROLE_RELAY)
 		return false;
-	*p = s->stats->peer[i % STATS_PEERS];
+	*p = s->stats->peer[way][i % STATS_PEERS];
+	return p->used != 0;
+}
+
+static bool same_domain(const struct stats_peer *a, const struct stats_peer *b)
+{
+	return strncmp(a->domain, b->domain, sizeof(a->domain)) == 0;
+}
+
+static bool same(const struct stats_peer *a, const struct stats_peer *b)
+{
+	if (!a->key_there != !b->key_there || !same_domain(a, b))
+		return false;
+	return a->key_there ? memcmp(a->key, b->key, KEY) == 0
+			    : memcmp(a->host.ip, b->host.ip, 16) == 0;
+}
+
+/* Into *p what all relays know of what row i is about, if that is the first of them.
+ * Who has shown no key is of interest only while nobody has. */
+static bool gather(enum stats_way way, size_t i, struct stats_peer *p)
+{
+	if (!row_at(way, i, p))
+		return false;
 	for (size_t k = 0; k < K.source_n * STATS_PEERS; k++) {
-		const struct source *o = &K.source[k / STATS_PEERS];
 		struct stats_peer q;
 
-		if (k == i || o->role != ROLE_RELAY)
+		if (k == i || !row_at(way, k, &q))
 			continue;
-		q = o->stats->peer[k % STATS_PEERS];
-		if (!q.used || !same(p, &q))
+		if (!p->key_there && q.key_there && same_domain(p, &q))
+			return false;
+		if (!same(p, &q))
 			continue;
 		if (k < i)
 			return false;
@@ -59,16 +75,23 @@ static void spell(struct text *t, const uint8_t key[KEY])
 	text_str(t, "\n");
 }
 
-static void row(const struct stats_peer *p)
+static void row(enum stats_way way, const struct stats_peer *p)
 {
 	text_clean(&K.answer, put_shared(p->domain, sizeof(p->domain)));
 	put_str("\n");
 	put_label("  key");
-	spell(&K.answer, p->key);
+	if (p->key_there)
+		spell(&K.answer, p->key);
+	else
+		put_str("not shown yet; it is asked for when it calls again\n");
 	put_label("  pinned");
 	put_str(p->pinned ? "yes\n" : "no\n");
-	put_label("  server");
-	put_endpoint_cell(&p->server, 0);
+	put_label(way == STATS_TO ? "  server" : "  client");
+	if (way == STATS_TO)
+		put_endpoint_cell(&p->host, 0);
+	else
+		text_ip(&K.answer, p->host.ip);
+	put_str(way == STATS_TO ? "" : " ");
 	put_str(p->tls_version == 0x0304 ? "TLSv1.3\n" : "TLSv1.2\n");
 	put_label("  seen");
 	put_when(p->first_ms);
@@ -94,35 +117,57 @@ void show_peers(void)
 	unsigned n = 0;
 
 	own();
-	for (size_t i = 0; i < K.source_n * STATS_PEERS; i++)
-		if (gather(i, &p)) {
-			put_str("\n");
-			row(&p);
-			n++;
-		}
+	for (enum stats_way w = STATS_TO; w < STATS_WAYS; w++)
+		for (size_t i = 0; i < K.source_n * STATS_PEERS; i++)
+			if (gather(w, i, &p)) {
+				put_str("\n");
+				row(w, &p);
+				n++;
+			}
 	if (n == 0)
 		put_str("\nmail has met no other box yet\n");
 }
 
 /* --- peer pin --------------------------------------------------------------------- */
+/* Was this key seen with the domain, on this way? */
+static bool seen_so(enum stats_way way, struct span domain,
+		    const uint8_t key[KEY])
+{
+	struct stats_peer p;
+
+	for (size_t i = 0; i < K.source_n * STATS_PEERS; i++)
+		if (row_at(way, i, &p) && p.key_there &&
+		    span_eq(put_shared(p.domain, sizeof(p.domain)), domain) &&
+		    memcmp(p.key, key, KEY) == 0)
+			return true;
+	return false;
+}
+
 /* The key that was seen with this domain. NULL, or why there is none. */
 static const char *seen(struct span domain, uint8_t key[KEY])
 {
+	const char *why = "mail for or from that domain has met no box: send "
+			  "some, or name its key\n";
 	struct stats_peer p;
-	unsigned n = 0;
+	bool have = false;
 
-	for (size_t i = 0; i < K.source_n * STATS_PEERS; i++)
-		if (gather(i, &p) &&
-		    span_eq(put_shared(p.domain, sizeof(p.domain)), domain)) {
+	for (size_t i = 0; i < STATS_WAYS * K.source_n * STATS_PEERS; i++) {
+		enum stats_way w = (enum stats_way)(i % STATS_WAYS);
+
+		if (!row_at(w, i / STATS_WAYS, &p) ||
+		    !span_eq(put_shared(p.domain, sizeof(p.domain)), domain))
+			continue;
+		if (!p.key_there)
+			why = "the box there has not shown its key yet: it "
+			      "will with its next mail, or name it\n";
+		else if (have && memcmp(key, p.key, KEY) != 0)
+			return "there was more than one key (show peers): "
+			       "name the right one\n";
+		else
 			memcpy(key, p.key, KEY);
-			n++;
-		}
-	if (n == 0)
-		return "mail for that domain has met no box: send some, or "
-		       "name its key\n";
-	return n == 1 ? NULL
-		      : "there was more than one key (show peers): name the "
-			"right one\n";
+		have = have || p.key_there;
+	}
+	return have ? NULL : why;
 }
 
 /* NAME and perhaps a key, out of words that were spelled. */
@@ -163,6 +208,10 @@ enum wish peers_ask(struct session *s)
 	text_span(&t, (struct span){ (uint8_t *)name, n });
 	text_str(&t, " sha256:");
 	text_hex(&t, (struct span){ key, KEY });
+	/* Who only sends may not be who receives: mail to it goes on as it did. */
+	if (seen_so(STATS_FROM, (struct span){ (uint8_t *)name, n }, key) &&
+	    !seen_so(STATS_TO, (struct span){ (uint8_t *)name, n }, key))
+		text_str(&t, CONF_PIN_FROM);
 	if (s->tty)
 		return WISH_YES;
 	peers_pin(s);
@@ -171,18 +220,26 @@ enum wish peers_ask(struct session *s)
 
 const char *peers_meant(const struct session *s)
 {
-	static char mem[DOMAIN_MAX + 400];
+	static char mem[DOMAIN_MAX + 500];
 	const char *blank = strchr(s->spelled, ' ');
+	const char *pin = blank ? blank + 1 : "";
+	const char *from = strstr(pin, CONF_PIN_FROM);
 	uint8_t key[KEY] = { 0 };
 	struct text t;
 
 	text_init(&t, mem, sizeof(mem));
-	if (blank && conf_pin(span_str(blank + 1), key)) {
+	if (conf_pin((struct span){ (const uint8_t *)pin,
+				    from ? (size_t)(from - pin) : strlen(pin) },
+		     key)) {
 		text_str(&t, "             ");
 		spell(&t, key);
 	}
 	text_str(&t, "Let the other administrator read out what \"show peers\" "
 		     "there calls \"this box\".\n");
+	text_str(&t, from ? "Mail from the domain will come from this key "
+			    "alone.\n"
+			  : "Mail to the domain will go to this key alone, and "
+			    "come from it alone.\n");
 	return mem;
 }
 

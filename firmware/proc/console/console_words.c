@@ -85,7 +85,7 @@ static const struct cli_command commands[] = {
 	    "other boxes that mail has met, and the key of this one"),
 	ROW("peer", 0, BOTH, "another box"),
 	ROW("peer pin NAME", CMD_PEER_PIN, BOTH,
-	    "mail goes to and comes from its key alone; asks before"),
+	    "its key alone is taken for the domain; asks before"),
 	ROW("peer pin NAME FINGERPRINT", CMD_PEER_PIN, BOTH,
 	    "the same, with this key"),
 	ROW("show learned", CMD_LEARNED, ALL,

@@ -105,8 +105,14 @@ void relay_domain_taken(const char *domain, const struct channel *ch);
 void relay_domain_refused(const struct gate_event *ev,
 			  const struct channel *ch);
 
-/* relay_peers.c: mail for domain met a server that says it is a box. */
-void relay_peers_seen(const char *domain, const struct channel *ch);
+/* relay_peers.c: other boxes. _called: mail for domain met a server that says it is
+ * one; _call: a client says so, with mail from domain. */
+void relay_peers_called(const char *domain, const struct channel *ch);
+void relay_peers_call(const char *domain, const struct channel *ch,
+		      const struct endpoint *client);
+/* Has a box been met at the address of this client? Then it is asked for a
+ * certificate. */
+bool relay_peers_calls(const struct endpoint *client);
 /* Another policy may have pinned them, or not any more. */
 void relay_peers_judge(void);
 /* What they know us by, or NULL. */

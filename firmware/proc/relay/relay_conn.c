@@ -202,19 +202,20 @@ static void told(struct conn *c, const struct gate_event *ev)
 		relay_domain_taken(ev->domain, st.channel);
 		relay_learn_seen(ev->domain, st.channel);
 		if (st.box)
-			relay_peers_seen(ev->domain, st.channel);
+			relay_peers_called(ev->domain, st.channel);
 		relay_verify_judged(c, ev);
 		break;
 	case GATE_EV_RCPT_REFUSED:
 		session_status(c->session, &st);
 		relay_domain_refused(ev, st.channel);
 		if (st.box)
-			relay_peers_seen(ev->domain, st.channel);
+			relay_peers_called(ev->domain, st.channel);
 		relay_explain_refused(c, ev, st.channel);
 		relay_verify_judged(c, ev);
 		refusal(c, ev);
 		break;
-	case GATE_EV_MAIL_REFUSED: break; /* inbound */
+	case GATE_EV_MAIL_REFUSED:
+	case GATE_EV_BOX_CALLS: break; /* inbound */
 	case GATE_EV_MESSAGE:
 		count(ev->protected_ ? CNT_MESSAGES_PROTECTED
 				     : CNT_MESSAGES_CLEAR,
@@ -523,7 +524,8 @@ static struct session *new_session(const struct ipc_msg *m)
 
 	if (m->client_port == OUTSIDE)
 		return session_new_in(&current()->policy, R.identity,
-				      m->tls_only, R.now);
+				      m->tls_only,
+				      relay_peers_calls(&m->client), R.now);
 	return session_new(&current()->policy, current()->trust, R.identity,
 			   &start);
 }

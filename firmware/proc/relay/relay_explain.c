@@ -51,6 +51,7 @@ static const char *remembered(const struct gate_event *ev)
 	case GATE_EV_TLS_UP:
 	case GATE_EV_LOGON:
 	case GATE_EV_MAIL_REFUSED:
+	case GATE_EV_BOX_CALLS:
 	case GATE_EV_RCPT_REFUSED:
 	case GATE_EV_RCPT_PASSED:
 	case GATE_EV_MESSAGE:

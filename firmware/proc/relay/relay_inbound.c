@@ -60,6 +60,7 @@ static void logon(struct conn *c, const struct gate_event *ev, bool good)
 
 void relay_inbound_told(struct conn *c, const struct gate_event *ev)
 {
+	struct gate_status st;
 	char line[160];
 
 	switch (ev->type) {
@@ -71,6 +72,10 @@ void relay_inbound_told(struct conn *c, const struct gate_event *ev)
 		program_log_why(&R.prog, SEV_NOTICE, line, span_str(ev->why));
 		break;
 	case GATE_EV_MAIL_REFUSED: refusal(c, ev); break;
+	case GATE_EV_BOX_CALLS:
+		session_status(c->session, &st);
+		relay_peers_call(ev->domain, st.channel, &c->client);
+		break;
 	case GATE_EV_MESSAGE:
 		count(ev->protected_ ? CNT_IN_PROTECTED : CNT_IN_CLEAR, 1);
 		count(CNT_MESSAGE_BYTES, ev->bytes);

@@ -1,28 +1,46 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * relay_peers - other boxes, for show peers: servers that say inside TLS that they
- * are one. What they say is a hint for people; nothing is decided by it. A fixed
- * number; the one not seen for longest gives way.
+ * relay_peers - other boxes, for show peers: servers and clients that say inside TLS
+ * that they are one. What they say is a hint for people, and nothing is decided by it
+ * but this: a client at an address where a box was met is asked for a certificate, so
+ * that its key is known. No other is, unless a rule wants it, for there are clients
+ * that do not bear to be asked.
  */
 #include <stdio.h>
 #include <string.h>
+#include "ipc/stats_peers.h"
+#include "policy/inbound.h"
 #include "proc/relay/relay.h"
 
-static void look_up(struct stats_peer *p)
+static const struct policy *policy(void)
 {
-	const struct policy *pol = &R.snapshot[R.current].policy;
-	struct policy_rule rule;
-
-	p->pinned = 0;
-	if (policy_lookup(pol, span_str(p->domain), &rule) != OK ||
-	    rule.level != LEVEL_PIN)
-		return;
-	for (size_t i = 0; i < rule.pin_n; i++)
-		if (memcmp(rule.pin[i], p->key, sizeof(p->key)) == 0)
-			p->pinned = 1;
+	return &R.snapshot[R.current].policy;
 }
 
-static void say(const struct stats_peer *p)
+static bool among(const uint8_t *const pin[], size_t n, const uint8_t key[32])
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(pin[i], key, 32) == 0)
+			return true;
+	return false;
+}
+
+static bool pinned(enum stats_way way, const struct stats_peer *p)
+{
+	struct span domain = span_str(p->domain);
+	struct inbound_rule in;
+	struct policy_rule out;
+
+	if (!p->key_there)
+		return false;
+	if (way == STATS_FROM)
+		return inbound_lookup(policy(), domain, &in) == OK &&
+		       among(in.pin, in.pin_n, p->key);
+	return policy_lookup(policy(), domain, &out) == OK &&
+	       out.level == LEVEL_PIN && among(out.pin, out.pin_n, p->key);
+}
+
+static void say(enum stats_way way, const struct stats_peer *p)
 {
 	char line[STATS_TEXT];
 	struct text t;
@@ -30,52 +48,68 @@ static void say(const struct stats_peer *p)
 	text_init(&t, line, sizeof(line));
 	text_str(&t, "event=box-recognised key=");
 	text_hex(&t, (struct span){ p->key, sizeof(p->key) });
-	text_str(&t, " domain=");
+	text_str(&t, way == STATS_TO ? " domain=" : " from=");
 	text_str(&t, p->domain);
 	program_log(&R.prog, SEV_NOTICE, "%s", line);
 }
 
-/* Its place, or one for it. */
-static struct stats_peer *place(const char *domain, const uint8_t key[32])
+static void seen(enum stats_way way, const char *domain,
+		 const struct channel *ch, const struct endpoint *host)
 {
-	struct stats_peer *all = R.prog.stats->peer, *p = &all[0];
+	const uint8_t *key = ch->certificate ? ch->spki_sha256 : NULL;
+	struct stats_peer *p;
+	bool news;
 
-	for (size_t i = 0; i < STATS_PEERS; i++) {
-		if (all[i].used && strcmp(all[i].domain, domain) == 0 &&
-		    memcmp(all[i].key, key, sizeof(all[i].key)) == 0)
-			return &all[i];
-		if (p->used && (!all[i].used || all[i].last_ms < p->last_ms))
-			p = &all[i];
-	}
-	memset(p, 0, sizeof(*p));
-	relay_copy(p->domain, sizeof(p->domain), domain);
-	memcpy(p->key, key, sizeof(p->key));
-	p->first_ms = now_unix_ms();
-	return p;
+	if (domain[0] == '\0' || !policy()->settings.peers)
+		return;
+	p = stats_peer_at(R.prog.stats->peer[way], domain, key, host,
+			  now_unix_ms());
+	if (!p)
+		return;
+	news = key && !p->key_there;
+	if (news)
+		memcpy(p->key, key, sizeof(p->key));
+	p->key_there = key != NULL;
+	p->last_ms = now_unix_ms();
+	p->host = *host;
+	p->tls_version = ch->version;
+	p->pinned = pinned(way, p);
+	if (news)
+		say(way, p);
+	p->used = 1;
 }
 
-void relay_peers_seen(const char *domain, const struct channel *ch)
+void relay_peers_called(const char *domain, const struct channel *ch)
 {
-	struct stats_peer *p;
+	if (ch->certificate)
+		seen(STATS_TO, domain, ch, &ch->server);
+}
 
-	if (domain[0] == '\0' || !ch->certificate ||
-	    !R.snapshot[R.current].policy.settings.peers)
-		return;
-	p = place(domain, ch->spki_sha256);
-	p->last_ms = now_unix_ms();
-	p->server = ch->server;
-	p->tls_version = ch->version;
-	look_up(p);
-	if (!p->used)
-		say(p);
-	p->used = 1;
+void relay_peers_call(const char *domain, const struct channel *ch,
+		      const struct endpoint *client)
+{
+	seen(STATS_FROM, domain, ch, client);
+}
+
+bool relay_peers_calls(const struct endpoint *client)
+{
+	if (!policy()->settings.peers)
+		return false;
+	for (enum stats_way w = STATS_TO; w < STATS_WAYS; w++)
+		if (stats_peer_there(R.prog.stats->peer[w], client->ip))
+			return true;
+	return false;
 }
 
 void relay_peers_judge(void)
 {
-	for (size_t i = 0; i < STATS_PEERS; i++)
-		if (R.prog.stats->peer[i].used)
-			look_up(&R.prog.stats->peer[i]);
+	for (enum stats_way w = STATS_TO; w < STATS_WAYS; w++)
+		for (size_t i = 0; i < STATS_PEERS; i++) {
+			struct stats_peer *p = &R.prog.stats->peer[w][i];
+
+			if (p->used)
+				p->pinned = pinned(w, p);
+		}
 }
 
 void relay_peers_own(const struct tls_identity *id)
