@@ -3,6 +3,8 @@
 The relay is played; the judge of signatures is the cryptography package."""
 import os
 import struct
+import threading
+import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import (ec, padding, rsa, utils)
@@ -141,3 +143,45 @@ def test_a_key_that_is_none(keys):
     assert give(keys, 1, table(bad, entry("ec256", EC256))) == OK
     assert "event=key-unusable name=bad" in keys.stderr()
     assert signed(keys, SIGN_ECDSA, EC256, bytes(32))[0] == OK
+
+
+def test_a_relay_that_asks_too_fast(keys):
+    """More than a storm of mail can need: it is heard at 500 a second from then on,
+    not refused; that is an alarm; and the others do not feel it."""
+    assert give(keys, 1, ALL) == OK
+    other = keys.join(RELAY, 1)
+    done = threading.Event()
+
+    def listen():
+        while not done.is_set():
+            receive(keys.relay, 0.2)
+
+    def flood(n):
+        for _ in range(n):
+            ask(keys, SIGN_ECDSA, bytes(32), bytes(32))
+
+    reader = threading.Thread(target=listen)
+    reader.start()
+    try:
+        end = time.monotonic() + 60
+        while "event=signatures-limited relay=0 per-second=500" not in \
+                keys.stderr():
+            assert time.monotonic() < end
+            flood(100)
+        send(other, "SIGN", struct.pack("<IQ", 7, 1) +
+             sign_ask(SIGN_ECDSA, pin(EC256.public_key()), bytes(32)))
+        kind, body, _ = receive(other, 20)
+        assert kind == "SIGNED" and struct.unpack_from("<i", body, 4)[0] == OK
+        began = time.monotonic()
+        flood(300 + 500)  # a socket holds fewer than 300
+        assert time.monotonic() - began > 0.9
+    finally:
+        done.set()
+        reader.join()
+    assert keys.stderr().count("event=signatures-limited") == 1
+    last = ask(keys, SIGN_ECDSA, pin(EC256.public_key()), bytes(32))
+    while True:
+        _, body, _ = receive(keys.relay, 20)
+        if struct.unpack_from("<Q", body, 8)[0] == last:
+            break
+    assert struct.unpack_from("<i", body, 4)[0] == OK

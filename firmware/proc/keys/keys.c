@@ -11,7 +11,10 @@
 
 struct keys K;
 
-enum { LOOK_MS = 3600 * 1000 };
+enum {
+	LOOK_MS = 3600 * 1000,
+	HEAR_MS = 20, /* while a relay is not heard */
+};
 
 void keys_forget(uint8_t *mem, size_t n)
 {
@@ -70,7 +73,6 @@ static int take(int fd, bool may_sign)
 	K.mem_n = n;
 	K.table = table;
 	keys_sign_adopt();
-	keys_logon_open();
 	return OK;
 }
 
@@ -163,6 +165,8 @@ void keys_turn(int64_t timeout_ms)
 	bool busy = keys_logon_work();
 
 	busy = keys_serve_work() || busy;
+	if (keys_logon_hear() && timeout_ms < 0)
+		timeout_ms = HEAR_MS;
 	program_turn(&K.prog, busy ? 0 : timeout_ms);
 }
 

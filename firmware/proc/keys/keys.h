@@ -38,10 +38,11 @@ void keys_logon_init(void);
 /* A relay, or its successor; the socket is taken out of m if it is kept. What it asks
  * waits for the first table. */
 void keys_logon_relay(struct ipc_msg *m);
-/* There is a table. */
-void keys_logon_open(void);
 /* A slice of what takes long. True: there is more, do not sleep. */
 bool keys_logon_work(void);
+/* Hear those again that were not to be heard for a while. True: some still are not,
+ * do not sleep long. */
+bool keys_logon_hear(void);
 void keys_logon_reply(uint32_t relay, uint32_t flow, uint64_t number,
 		      const struct ipc_logon_reply *r);
 /* What time it is for a mechanism: not before the floor. */
@@ -62,9 +63,13 @@ bool keys_serve_asks(struct span text);
  * memory); then use them. may: otherwise none is. */
 MUST_CHECK int keys_sign_prepare(const struct secret_table *t, bool may);
 void keys_sign_adopt(void);
-/* Answer IPC_SIGN of the relay at that socket. False: no relay in its right mind asks
+/* Answer IPC_SIGN of a relay, at that socket. False: no relay in its right mind asks
  * so. */
-bool keys_sign_take(int relay, const struct ipc_msg *m);
+bool keys_sign_take(uint32_t relay, int fd, const struct ipc_msg *m);
+/* Or has it asked for so many that it is not to be heard just now? A storm of mail does
+ * not get there: handshake and session take a relay about as long as one may cost. If
+ * it did, its handshakes would wait and not fail. */
+bool keys_sign_may(uint32_t relay);
 
 /* One turn of the loop, and a slice of work; timeout_ms -1: sleep if there is
  * nothing to do. */

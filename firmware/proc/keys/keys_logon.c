@@ -248,7 +248,7 @@ static bool take(uint32_t relay, const struct ipc_msg *m)
 		return true;
 	}
 	if (m->type == IPC_SIGN)
-		return keys_sign_take(relays[relay].fd, m);
+		return keys_sign_take(relay, relays[relay].fd, m);
 	if (ipc_logon_get(&q, m->octets) != OK)
 		return false;
 	if (q.step >= IPC_LOGON_SERVE)
@@ -281,22 +281,40 @@ static void lose(uint32_t relay)
 	close(fd);
 }
 
+/* One signature at a turn: they take long, and the other relays want some, too. */
 static void on_relay(struct watch *w, uint32_t events)
 {
 	uint32_t relay = (uint32_t)(w - relays);
 	struct ipc_msg m;
-	int r;
+	int r = E_AGAIN;
 
 	(void)events;
-	while ((r = ipc_recv(w->fd, ROLE_RELAY, ROLE_KEYS, &m)) == OK) {
+	while (keys_sign_may(relay) &&
+	       (r = ipc_recv(w->fd, ROLE_RELAY, ROLE_KEYS, &m)) == OK) {
 		bool good = take(relay, &m);
 
 		ipc_forget();
-		if (!good)
+		if (good && m.type == IPC_SIGN)
+			r = E_AGAIN;
+		if (!good || r != OK)
 			break;
 	}
 	if (r != E_AGAIN)
 		lose(relay);
+	else if (!keys_sign_may(relay))
+		loop_mod(&K.prog.loop, w, 0);
+}
+
+bool keys_logon_hear(void)
+{
+	bool deaf = false;
+
+	for (uint32_t i = 0; K.mem && i < IPC_RELAYS_MAX; i++)
+		if (relays[i].fd >= 0 && keys_sign_may(i))
+			loop_mod(&K.prog.loop, &relays[i], EPOLLIN);
+		else if (relays[i].fd >= 0)
+			deaf = true;
+	return deaf;
 }
 
 void keys_logon_relay(struct ipc_msg *m)
@@ -307,13 +325,6 @@ void keys_logon_relay(struct ipc_msg *m)
 	if (loop_add(&K.prog.loop, w, m->fd[0], K.mem ? EPOLLIN : 0,
 		     on_relay) == OK)
 		m->fd_n = 0;
-}
-
-void keys_logon_open(void)
-{
-	for (size_t i = 0; i < IPC_RELAYS_MAX; i++)
-		if (relays[i].fd >= 0)
-			loop_mod(&K.prog.loop, &relays[i], EPOLLIN);
 }
 
 void keys_logon_init(void)

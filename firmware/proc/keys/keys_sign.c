@@ -3,11 +3,18 @@
  * keys_sign - handshakes of the relays are signed (ipc/ipc_sign.h). A relay that was
  * taken over can have signed what it likes while it lasts, but it never has a key.
  * Only keys that have a certificate sign, only while the box is a server, and each
- * signature is counted: there are as many as handshakes (show counters).
+ * signature is counted: there are as many as handshakes (show counters). A relay that
+ * asks faster than handshakes can be made is heard more slowly, and that is an alarm.
  */
 #include "ipc/ipc_sign.h"
 #include "pki/pki_sign.h"
 #include "proc/keys/keys.h"
+
+enum {
+	EACH_MS = 2, /* what one costs: 500 a second, of each relay */
+	BURST_MS = 2000 * EACH_MS,
+	QUIET_MS = 60000,
+};
 
 struct signers {
 	struct pki_signer *of[SECRET_KEYS_MAX];
@@ -15,6 +22,9 @@ struct signers {
 };
 
 static struct signers now, next;
+/* Until when each relay has used its time up. Who comes in the place of one that has
+ * died goes on with it. */
+static uint64_t used_ms[IPC_RELAYS_MAX], said_ms[IPC_RELAYS_MAX];
 
 static void drop(struct signers *s)
 {
@@ -61,7 +71,29 @@ static int sign(const struct sign_ask *q, uint8_t out[SIGN_MAX], size_t *n)
 	return E_CONF;
 }
 
-bool keys_sign_take(int relay, const struct ipc_msg *m)
+bool keys_sign_may(uint32_t relay)
+{
+	return used_ms[relay] < now_ms() + BURST_MS;
+}
+
+/* One more was asked for. */
+static void charge(uint32_t relay)
+{
+	uint64_t t = now_ms();
+
+	if (used_ms[relay] < t)
+		used_ms[relay] = t;
+	used_ms[relay] += EACH_MS;
+	if (keys_sign_may(relay) ||
+	    (said_ms[relay] != 0 && t - said_ms[relay] < QUIET_MS))
+		return;
+	said_ms[relay] = t;
+	program_log(&K.prog, SEV_ALARM,
+		    "event=signatures-limited relay=%u per-second=%u", relay,
+		    1000 / EACH_MS);
+}
+
+bool keys_sign_take(uint32_t relay, int fd, const struct ipc_msg *m)
 {
 	uint8_t out[SIGN_MAX];
 	struct ipc_msg a = { .type = IPC_SIGNED,
@@ -72,6 +104,7 @@ bool keys_sign_take(int relay, const struct ipc_msg *m)
 
 	if (ipc_sign_get(&q, m->octets) != OK)
 		return false;
+	charge(relay);
 	a.error = sign(&q, out, &a.octets.n);
 	if (a.error != OK)
 		a.octets.n = 0;
@@ -82,7 +115,7 @@ bool keys_sign_take(int relay, const struct ipc_msg *m)
 			    "event=signature-refused error=%s",
 			    err_name(a.error));
 	/* Not heard: it asks again. */
-	if (ipc_send(relay, ROLE_KEYS, ROLE_RELAY, &a) != OK)
+	if (ipc_send(fd, ROLE_KEYS, ROLE_RELAY, &a) != OK)
 		program_log(&K.prog, SEV_WARNING, "event=relay-deaf");
 	return true;
 }
