@@ -3,14 +3,21 @@
  * sandbox - see sandbox.h. The filter is: right architecture? then one compare
  * per row of the list; rows with a condition look at one argument as well.
  * musl and glibc use different calls for the same function, so the lists name
- * both (epoll_wait and epoll_pwait, and so on).
+ * both (epoll_wait and epoll_pwait, and so on). The kernel remembers for which
+ * calls the answer is yes whatever their arguments are, so two filters cost no
+ * more than one.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <linux/rtc.h>
+#include <linux/sockios.h>
+#include <linux/watchdog.h>
 #include <mtd/mtd-user.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -49,44 +56,51 @@ const char *__ubsan_default_options(void)
 #define SEVEN                                                               \
 	(R(WIRE) | R(RELAY) | R(CONFD) | R(CONSOLE) | R(KEYS) | R(FLASHD) | \
 	 R(WITNESS))
-#define EVERY (SEVEN | R(BOSS))
 /* ntp, which has all it will ever have when it begins, is not one of them. */
-#define ALSO_NTP (EVERY | R(NTP))
+#define ALSO_NTP (SEVEN | R(NTP))
+
+/* of the type of a socket, without its flags */
+#define SOCK_KIND 15u
+
+/* A new program gets no namespaces of its own (CLONE_NEWTIME is a signal's bit). */
+#define NAMESPACES                                                     \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
+	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 /* A row allows call nr to roles; with mask, only if (argument arg & mask) is
- * equal to value. */
+ * equal to value. boss has its own rows, and those of all others that have no
+ * condition: they inherit its filter. */
 static const struct row {
 	unsigned nr, roles, arg, mask, value;
 } rows[] = {
 /* sleeping and the clock */
 #ifdef __NR_epoll_wait
-	{ __NR_epoll_wait, EVERY, 0, 0, 0 },
+	{ __NR_epoll_wait, SEVEN, 0, 0, 0 },
 #endif
 #ifdef __NR_poll
-	{ __NR_poll, R(BOSS) | R(CONSOLE) | R(NTP), 0, 0, 0 },
+	{ __NR_poll, R(CONSOLE) | R(NTP), 0, 0, 0 },
 #endif
-	{ __NR_epoll_pwait, EVERY, 0, 0, 0 },
-	{ __NR_ppoll, R(BOSS) | R(CONSOLE) | R(NTP), 0, 0, 0 },
-	{ __NR_epoll_ctl, EVERY, 0, 0, 0 },
+	{ __NR_epoll_pwait, SEVEN, 0, 0, 0 },
+	{ __NR_ppoll, R(CONSOLE) | R(NTP), 0, 0, 0 },
+	{ __NR_epoll_ctl, SEVEN, 0, 0, 0 },
 	{ __NR_clock_gettime, ALSO_NTP, 0, 0, 0 },
-	{ __NR_gettimeofday, EVERY, 0, 0, 0 },
+	{ __NR_gettimeofday, SEVEN, 0, 0, 0 },
 	{ __NR_restart_syscall, ALSO_NTP, 0, 0, 0 },
-	{ __NR_clock_nanosleep, R(BOSS), 0, 0, 0 },
 	/* bytes on descriptors it was given */
 	{ __NR_read, ALSO_NTP, 0, 0, 0 },
 	{ __NR_write, ALSO_NTP, 0, 0, 0 },
-	{ __NR_writev, EVERY, 0, 0, 0 },
-	{ __NR_recvmsg, EVERY, 0, 0, 0 },
-	{ __NR_sendmsg, EVERY, 0, 0, 0 },
-	{ __NR_recvfrom, EVERY, 0, 0, 0 },
-	{ __NR_sendto, EVERY, 0, 0, 0 },
+	{ __NR_writev, SEVEN, 0, 0, 0 },
+	{ __NR_recvmsg, SEVEN, 0, 0, 0 },
+	{ __NR_sendmsg, SEVEN, 0, 0, 0 },
+	{ __NR_recvfrom, SEVEN, 0, 0, 0 },
+	{ __NR_sendto, SEVEN, 0, 0, 0 },
 	{ __NR_recvmmsg, R(WIRE), 0, 0, 0 },
 	{ __NR_sendmmsg, R(WIRE), 0, 0, 0 },
 	{ __NR_shutdown, SEVEN, 0, 0, 0 },
-	{ __NR_close, EVERY, 0, 0, 0 },
-	{ __NR_fcntl, EVERY, 0, 0, 0 },
-	{ __NR_fstat, EVERY, 0, 0, 0 },
-	{ __NR_lseek, EVERY, 0, 0, 0 },
+	{ __NR_close, SEVEN, 0, 0, 0 },
+	{ __NR_fcntl, SEVEN, 0, 0, 0 },
+	{ __NR_fstat, SEVEN, 0, 0, 0 },
+	{ __NR_lseek, SEVEN, 0, 0, 0 },
 	{ __NR_pread64,
 	  R(CONFD) | R(CONSOLE) | R(KEYS) | R(FLASHD) | R(WITNESS), 0, 0, 0 },
 	/* flash: written, and erased by the one ioctl it needs */
@@ -114,10 +128,9 @@ static const struct row {
 	{ __NR_madvise, ALSO_NTP, 0, 0, 0 },
 	{ __NR_brk, ALSO_NTP, 0, 0, 0 },
 	{ __NR_memfd_create,
-	  R(CONFD) | R(CONSOLE) | R(BOSS) | R(KEYS) | R(FLASHD) | R(WITNESS), 0,
-	  0, 0 },
-	{ __NR_ftruncate, R(CONFD) | R(CONSOLE) | R(BOSS), 0, 0, 0 },
-	{ __NR_getrandom, EVERY, 0, 0, 0 },
+	  R(CONFD) | R(CONSOLE) | R(KEYS) | R(FLASHD) | R(WITNESS), 0, 0, 0 },
+	{ __NR_ftruncate, R(CONFD) | R(CONSOLE), 0, 0, 0 },
+	{ __NR_getrandom, SEVEN, 0, 0, 0 },
 	{ __NR_futex, ALSO_NTP, 0, 0, 0 },
 	/* dying */
 	{ __NR_rt_sigreturn, ALSO_NTP, 0, 0, 0 },
@@ -128,6 +141,126 @@ static const struct row {
 	{ __NR_tgkill, ALSO_NTP, 0, 0, 0 },
 	{ __NR_exit, ALSO_NTP, 0, 0, 0 },
 	{ __NR_exit_group, ALSO_NTP, 0, 0, 0 },
+	/* boss: programs, each with a uid and limits of its own; the first half of
+	 * their lives, until they enter their own lists, is theirs */
+	{ __NR_clone, R(BOSS), 0, NAMESPACES, 0 },
+#ifdef __NR_fork
+	{ __NR_fork, R(BOSS), 0, 0, 0 },
+#endif
+#ifdef __NR_vfork
+	{ __NR_vfork, R(BOSS), 0, 0, 0 },
+#endif
+	{ __NR_execve, R(BOSS), 0, 0, 0 },
+	{ __NR_wait4, R(BOSS), 0, 0, 0 },
+	{ __NR_kill, R(BOSS), 0, 0, 0 },
+	{ __NR_prctl, R(BOSS), 0, 0, 0 },
+	{ __NR_prlimit64, R(BOSS), 0, 0, 0 },
+	{ __NR_setgroups, R(BOSS), 0, 0, 0 },
+	{ __NR_setresgid, R(BOSS), 0, 0, 0 },
+	{ __NR_setresuid, R(BOSS), 0, 0, 0 },
+	{ __NR_getuid, R(BOSS), 0, 0, 0 },
+	{ __NR_geteuid, R(BOSS), 0, 0, 0 },
+	{ __NR_getgid, R(BOSS), 0, 0, 0 },
+	{ __NR_getegid, R(BOSS), 0, 0, 0 },
+	{ __NR_getppid, R(BOSS), 0, 0, 0 },
+	{ __NR_dup, R(BOSS), 0, 0, 0 },
+#ifdef __NR_dup2
+	{ __NR_dup2, R(BOSS), 0, 0, 0 },
+#endif
+	{ __NR_dup3, R(BOSS), 0, 0, 0 },
+	{ __NR_close_range, R(BOSS), 0, 0, 0 },
+	{ __NR_seccomp, R(BOSS), 0, 0, 0 },
+	{ __NR_landlock_create_ruleset, R(BOSS), 0, 0, 0 },
+	{ __NR_landlock_add_rule, R(BOSS), 0, 0, 0 },
+	{ __NR_landlock_restrict_self, R(BOSS), 0, 0, 0 },
+	/* what loads and begins a program */
+	{ __NR_set_tid_address, R(BOSS), 0, 0, 0 },
+	{ __NR_set_robust_list, R(BOSS), 0, 0, 0 },
+	{ __NR_rseq, R(BOSS), 0, 0, 0 },
+#ifdef __NR_arch_prctl
+	{ __NR_arch_prctl, R(BOSS), 0, 0, 0 },
+#endif
+#ifdef __NR_riscv_flush_icache
+	{ __NR_riscv_flush_icache, R(BOSS), 0, 0, 0 },
+#endif
+#ifdef __NR_riscv_hwprobe
+	{ __NR_riscv_hwprobe, R(BOSS), 0, 0, 0 },
+#endif
+	{ __NR_mmap, R(BOSS), 0, 0, 0 },
+	{ __NR_mprotect, R(BOSS), 0, 0, 0 },
+	{ __NR_epoll_create1, R(BOSS), 0, 0, 0 },
+	{ __NR_rt_sigtimedwait, R(BOSS), 0, 0, 0 },
+	{ __NR_setitimer, R(BOSS), 0, 0, 0 },
+	{ __NR_nanosleep, R(BOSS), 0, 0, 0 },
+	{ __NR_clock_nanosleep, R(BOSS), 0, 0, 0 },
+	{ __NR_uname, R(BOSS), 0, 0, 0 },
+/* boss: files by name */
+#ifdef __NR_open
+	{ __NR_open, R(BOSS), 0, 0, 0 },
+#endif
+#ifdef __NR_access
+	{ __NR_access, R(BOSS), 0, 0, 0 },
+#endif
+	{ __NR_faccessat, R(BOSS), 0, 0, 0 },
+#ifdef __NR_faccessat2
+	{ __NR_faccessat2, R(BOSS), 0, 0, 0 },
+#endif
+#ifdef __NR_readlink
+	{ __NR_readlink, R(BOSS), 0, 0, 0 },
+#endif
+	{ __NR_readlinkat, R(BOSS), 0, 0, 0 },
+	{ __NR_newfstatat, R(BOSS), 0, 0, 0 },
+	{ __NR_fstatfs, R(BOSS), 0, 0, 0 },
+	{ __NR_readv, R(BOSS), 0, 0, 0 },
+/* boss: what it makes at its start, which on a PC is not the first one */
+#ifdef __NR_unlink
+	{ __NR_unlink, R(BOSS), 0, 0, 0 },
+	{ __NR_mkdir, R(BOSS), 0, 0, 0 },
+	{ __NR_symlink, R(BOSS), 0, 0, 0 },
+	{ __NR_link, R(BOSS), 0, 0, 0 },
+#endif
+	{ __NR_mkdirat, R(BOSS), 0, 0, 0 },
+	{ __NR_symlinkat, R(BOSS), 0, 0, 0 },
+	{ __NR_linkat, R(BOSS), 0, 0, 0 },
+	{ __NR_fchown, R(BOSS), 0, 0, 0 },
+	{ __NR_fchmod, R(BOSS), 0, 0, 0 },
+	{ __NR_statfs, R(BOSS), 0, 0, 0 },
+	{ __NR_signalfd4, R(BOSS), 0, 0, 0 },
+	{ __NR_listen, R(BOSS), 0, 0, 0 },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, TCSETS },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, TIOCGPTN },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, TIOCSPTLCK },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, WDIOC_SETTIMEOUT },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, WDIOC_GETBOOTSTATUS },
+	/* boss: ports, their classifier and sockets; the management address */
+	{ __NR_socket, R(BOSS), 0, ~0u, AF_PACKET },
+	{ __NR_socket, R(BOSS), 0, ~0u, AF_NETLINK },
+	{ __NR_socket, R(BOSS), 0, ~0u, AF_UNIX },
+	{ __NR_socket, R(BOSS), 1, SOCK_KIND, SOCK_DGRAM },
+	{ __NR_bind, R(BOSS), 0, 0, 0 },
+	{ __NR_connect, R(BOSS), 0, 0, 0 },
+	{ __NR_getsockname, R(BOSS), 0, 0, 0 },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, SIOCGIFFLAGS },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, SIOCSIFFLAGS },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, SIOCGIFINDEX },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, SIOCSIFADDR },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, SIOCSIFNETMASK },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, SIOCADDRT },
+	/* of terminals, flash, watchdog and clock chip: whoever asks for these */
+	{ __NR_ioctl, R(BOSS), 1, ~0u, TCGETS },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, TIOCGWINSZ },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, TIOCGICOUNT },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, MEMGETINFO },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, MEMERASE },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, WDIOC_KEEPALIVE },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, RTC_RD_TIME },
+	{ __NR_ioctl, R(BOSS), 1, ~0u, RTC_SET_TIME },
+	/* boss: the clock, and the end */
+	{ __NR_clock_settime, R(BOSS), 0, 0, 0 },
+	{ __NR_clock_adjtime, R(BOSS), 0, 0, 0 },
+	{ __NR_adjtimex, R(BOSS), 0, 0, 0 },
+	{ __NR_sync, R(BOSS), 0, 0, 0 },
+	{ __NR_reboot, R(BOSS), 0, 0, 0 },
 #ifdef __SANITIZE_ADDRESS__
 	/* what the sanitizers' own runtime asks for */
 	{ __NR_sigaltstack, ALSO_NTP, 0, 0, 0 },
@@ -147,7 +280,7 @@ static const struct row {
 	{ __NR_newfstatat, ALSO_NTP, 0, 0, 0 },
 #else
 	/* fstat of newer C libraries */
-	{ __NR_newfstatat, EVERY, 3, ~0u, AT_EMPTY_PATH },
+	{ __NR_newfstatat, SEVEN, 3, ~0u, AT_EMPTY_PATH },
 #endif
 };
 
@@ -157,7 +290,14 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 #define LOAD(off)	  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (off))
 #define ALLOW		  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define KILL		  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+#define UNKNOWN		  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS)
 #define SKIP_UNLESS(k, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), 0, (n))
+
+static bool has(enum role role, const struct row *r)
+{
+	return (r->roles & 1u << role) != 0 ||
+	       (role == ROLE_BOSS && r->mask == 0);
+}
 
 static unsigned short build(struct sock_filter *f, enum role role)
 {
@@ -172,24 +312,26 @@ static unsigned short build(struct sock_filter *f, enum role role)
 		const struct row *r = &rows[i];
 		unsigned low = DATA(args) + 8 * r->arg; /* little-endian */
 
-		if ((r->roles & 1u << role) == 0)
+		if (!has(role, r))
 			continue;
 		if (r->mask == 0) {
 			f[n++] = (struct sock_filter)SKIP_UNLESS(r->nr, 1);
 			f[n++] = (struct sock_filter)ALLOW;
 			continue;
 		}
-		/* The number was this one, so no later row can match: a
-		 * condition that does not hold may kill at once. */
+		/* A condition that does not hold: a later row may have another. */
 		f[n++] = (struct sock_filter)SKIP_UNLESS(r->nr, 5);
 		f[n++] = (struct sock_filter)LOAD(low);
 		f[n++] = (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K,
 						      r->mask);
 		f[n++] = (struct sock_filter)SKIP_UNLESS(r->value, 1);
 		f[n++] = (struct sock_filter)ALLOW;
-		f[n++] = (struct sock_filter)KILL;
+		f[n++] = (struct sock_filter)LOAD(DATA(nr));
 	}
-	f[n++] = (struct sock_filter)KILL;
+	if (role == ROLE_BOSS)
+		f[n++] = (struct sock_filter)UNKNOWN;
+	else
+		f[n++] = (struct sock_filter)KILL;
 	return n;
 }
 
@@ -221,11 +363,20 @@ int sandbox_folder(int dirfd)
 	return r;
 }
 
+/* A boss that has started itself again is in its list already; another filter at
+ * each such start would be one too many some day. */
+static bool boss_entered(void)
+{
+	return syscall(__NR_ptrace, -1, 0, 0, 0) < 0 && errno == ENOSYS;
+}
+
 int sandbox_enter(enum role role)
 {
 	struct sock_filter filter[4 + 6 * ROWS + 1];
 	struct sock_fprog prog = { build(filter, role), filter };
 
+	if (role == ROLE_BOSS && boss_entered())
+		return OK;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
 		return E_IO;

@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "proc/boss/boss.h"
+#include "proc/sandbox.h"
 
 #define IMAGE CONFIG_VERSION ", built for " CONFIG_BOARD
 
@@ -230,6 +231,10 @@ int main(int argc, char **argv)
 	static struct boss b;
 	uint64_t watched_ms = 0;
 
+	if (sandbox_enter(ROLE_BOSS) != OK) {
+		fprintf(stderr, "boss: this kernel has no seccomp filters\n");
+		return 1;
+	}
 	if (init(&b, argc, argv) != OK)
 		return 1;
 	b.argv = argv;
