@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* conf_schema - see conf_schema.h. The order is that of the printed text. */
 #include "conf/conf_schema.h"
+#include "conf/conf_parse.h"
 
 #define AT(member) offsetof(struct settings, member)
 
@@ -244,6 +245,10 @@ const struct conf_setting conf_schema[] = {
 	  .type = CONF_DOMAIN,
 	  .help = "policy for one domain, or (.domain) all below it" },
 };
+
+_Static_assert(sizeof(conf_schema) / sizeof(conf_schema[0]) <=
+		       CONF_SETTINGS_MAX,
+	       "conf_parse.h has no room for the mark of each setting");
 
 const size_t conf_schema_n = sizeof(conf_schema) / sizeof(conf_schema[0]);
 
