@@ -12,7 +12,15 @@
 #include "base/bytes.h"
 #include "drivers/tap.h"
 
-enum { BUFFER = 4 << 20 };
+enum {
+	BUFFER = 4 << 20,
+	ASKS_BUFFER = 4096, /* some eight frames, as the kernel counts them */
+};
+
+/* In older headers missing. */
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
 
 #define STMT(c, op, k) \
 	((c)->code[(c)->n++] = (struct sock_filter)BPF_STMT(op, k))
@@ -105,6 +113,33 @@ static void if_type(struct tap_filter *c, uint16_t type, enum tap_what what,
 	c->code[jump].jf = (unsigned char)(c->n - jump - 1);
 }
 
+/* Whole datagrams and first fragments. The kernel has taken off one VLAN tag. */
+static void asks(struct tap_filter *c)
+{
+	enum { IP = 14, DNS_PORT = 53 };
+	static const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 7),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, IP + 9),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 11),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, IP + 6),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 9, 0),
+		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, IP),
+		BPF_STMT(BPF_LD | BPF_H | BPF_IND, IP + 2),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, DNS_PORT, 5, 6),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 0, 5),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, IP + 6),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 3),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, IP + 40 + 2),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, DNS_PORT, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, TAP_ASKS_KEPT),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+
+	memcpy(c->code, code, sizeof(code));
+	c->n = sizeof(code) / sizeof(code[0]);
+}
+
 int tap_filter_build(struct tap_filter *c, enum tap_what what,
 		     const uint16_t *ports, unsigned n)
 {
@@ -113,6 +148,10 @@ int tap_filter_build(struct tap_filter *c, enum tap_what what,
 		return E_CONF;
 	if (what == TAP_NOTHING) {
 		DROP(c);
+		return OK;
+	}
+	if (what == TAP_ASKS) {
+		asks(c);
 		return OK;
 	}
 	if (what == TAP_LEAVES) {
@@ -138,17 +177,21 @@ int tap_ports(int fd, enum tap_what what, const uint16_t *ports, unsigned n)
 	return r == OK ? attach(fd, &c) : r;
 }
 
-int tap_open(int ifindex, int *fd)
+static int bound(int ifindex, enum tap_what what, int size, int *fd)
 {
 	struct sockaddr_ll a = { .sll_family = AF_PACKET,
 				 .sll_protocol = htons(ETH_P_ALL),
 				 .sll_ifindex = ifindex };
 	int s = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int size = BUFFER, on = 1;
+	int on = 1;
 
 	if (s < 0)
 		return E_IO;
-	if (tap_ports(s, TAP_NOTHING, NULL, 0) != OK ||
+	if (tap_ports(s, what, NULL, 0) != OK ||
+	    (what == TAP_ASKS &&
+	     (setsockopt(s, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on)) ||
+	      setsockopt(s, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on,
+			 sizeof(on)))) ||
 	    setsockopt(s, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)) ||
 	    setsockopt(s, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) ||
 	    setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) ||
@@ -161,6 +204,16 @@ int tap_open(int ifindex, int *fd)
 	}
 	*fd = s;
 	return OK;
+}
+
+int tap_open(int ifindex, int *fd)
+{
+	return bound(ifindex, TAP_NOTHING, BUFFER, fd);
+}
+
+int tap_open_asks(int ifindex, int *fd)
+{
+	return bound(ifindex, TAP_ASKS, ASKS_BUFFER, fd);
 }
 
 /* The tag that the kernel keeps beside the frame, back into it. */

@@ -18,12 +18,15 @@ enum {
 	TAP_HEAD = 4, /* room for a tag, in front of a frame */
 	TAP_PORTS_MAX = 32,
 	TAP_CODE_MAX = 512,
+	TAP_ASKS_KEPT =
+		128, /* octets of a question: the headers, and its own */
 };
 
 enum tap_what {
 	TAP_NOTHING,
 	TAP_LEAVES, /* to these ports */
 	TAP_BOTH,   /* to and from these ports, both ways, and ICMP */
+	TAP_ASKS, /* questions to resolvers, whatever the ports: UDP to port 53 */
 };
 
 struct tap_filter {
@@ -33,6 +36,12 @@ struct tap_filter {
 
 /* boss: a socket for the interface that sees nothing yet. E_IO: errno says why. */
 MUST_CHECK int tap_open(int ifindex, int *fd);
+
+/* boss: a socket that sees the beginning of what comes in and is a question to a
+ * resolver, for good, and has room for a few of them: who has no time to look loses no
+ * more than that. Frames of a storm are dropped where they are counted, in the kernel.
+ * E_IO: errno says why. */
+MUST_CHECK int tap_open_asks(int ifindex, int *fd);
 
 /*
  * Show frames, unless they certainly are something else than TCP of these ports:

@@ -46,7 +46,7 @@ static const struct row {
 	[IPC_PEER] = { R(BOSS), ANY, F_ROLE, 1 },
 	[IPC_STATS] = { R(BOSS), ANY, 0, 1 },
 	[IPC_STATS_OF] = { R(BOSS), R(CONSOLE), F_ROLE, 1 },
-	[IPC_PORTS] = { R(BOSS), R(WIRE), 0, 2 },
+	[IPC_PORTS] = { R(BOSS), R(WIRE), 0, 3 },
 	[IPC_LISTEN] = { R(BOSS), R(CONSOLE), 0, 1 },
 	[IPC_CONF_FILE] = { R(BOSS), R(CONFD), F_ROLE, 1 },
 	[IPC_CONF_KEEP] = { R(CONFD), R(BOSS), 0, 1 },

@@ -48,7 +48,8 @@ enum ipc_type {
 	IPC_STATS,
 	/* boss to console: statistics of a program, read-only; 1 fd. */
 	IPC_STATS_OF,
-	/* boss to wire: the packet sockets, inside then outside; 2 fds. */
+	/* boss to wire: the packet sockets, inside then outside, and that of questions
+	 * to resolvers (drivers/tap.h); 3 fds. */
 	IPC_PORTS,
 	/* boss to console: the listening socket; 1 fd. */
 	IPC_LISTEN,
@@ -218,10 +219,11 @@ enum ipc_type {
 	IPC_PROBED,
 	IPC_PROBE_STOP,
 	/* relay to wire: connect to server as if from client, or from any server
-	 * that has sent mail if that has no address. Answered: by PROBE_FLOW
-	 * with the same number, which flow it is and whose address, or
-	 * E_PEER_GONE none was seen, E_FULL no tuple is free; then by
-	 * FLOW_DIALED or FLOW_DIAL_FAILED. */
+	 * that has sent mail if that has no address; if server has none, to the
+	 * resolver that client was seen to ask. Answered: by PROBE_FLOW with the
+	 * same number, which flow it is, whose address and where to, or
+	 * E_PEER_GONE none was seen, E_CONF nor one that asks a resolver, E_FULL
+	 * no tuple is free; then by FLOW_DIALED or FLOW_DIAL_FAILED. */
 	IPC_PROBE_DIAL,
 	IPC_PROBE_FLOW,
 	/* keys to boss: a certificate of ours ends soon (1), or none does. */

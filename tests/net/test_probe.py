@@ -74,6 +74,118 @@ def test_what_cannot_be_asked(seen):
     assert not good and "refuses the connection" in text, text
 
 
+# --- the resolver that is asked inside ------------------------------------------------
+def question(flags=0x0100):
+    return struct.pack("!HHHHHH", 4711, flags, 1, 0, 0, 0) + \
+        labels("any.example") + b"\0\1\0\1"
+
+
+def frame_of(source, resolver, octets=None, tag=b""):
+    data = octets or question()
+    udp = struct.pack("!HHHH", 40000, 53, 8 + len(data), 0) + data
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0,
+                     socket.inet_aton(source), socket.inet_aton(resolver))
+    return bytes.fromhex("027700000001" "027700000010") + tag + b"\x08\0" + \
+        ip + udp
+
+
+@contextlib.contextmanager
+def mail_port():
+    with socket_in("mail", socket.AF_PACKET, socket.SOCK_RAW) as port:
+        port.bind(("eth0", 0))
+        yield port
+
+
+def asks(resolver, source=MAIL, **how):
+    """As a host inside does; what comes of it does not matter."""
+    with mail_port() as port:
+        port.send(frame_of(source, resolver, **how))
+
+
+def named(text):
+    found = re.search(r"^(?:resolver +|the resolver )(.*)$", text, re.M)
+    return found[1] if found else text
+
+
+def until_seen(resolver, who=MAIL):
+    def seen():
+        asks(resolver, who)
+        return named(probe("ver.example")[1]) == f"{resolver}; seen: {who} asks it"
+    assert poll(seen), probe("ver.example")[1]
+
+
+def test_the_resolver_that_is_asked_inside(seen, resolver, config):
+    """No resolver was ever named here. It is that of a host that sends mail, and of
+    one that has not, it is nobody's business."""
+    resolver.table[labels("null.example"), 15] = [struct.pack("!H", 0) + b"\0"]
+    asks(seen.address(), "10.77.0.66")
+    asks(seen.address(), octets=question(0x8180))  # an answer
+    asks(seen.address(), octets=question(0x0000))  # asks the root servers itself
+    asks(seen.address(), octets=b"\0")
+    assert "which resolver? No server that" in probe("null.example")[1]
+    until_seen(RESOLVER)
+    good, text = probe("null.example")
+    assert not good and "it takes no mail" in text, text
+    assert resolver.asked[-1][0][0] == MAIL
+    # the last one counts, and nobody else's
+    other = seen.address()
+    until_seen(other)
+    asks(RESOLVER, "10.77.0.66")
+    until_seen(other)
+    # what somebody has configured counts more
+    seen.load(config + f"\nresolver {RESOLVER}\n")
+    assert poll(lambda: named(probe("null.example")[1]) ==
+                f"{RESOLVER}; configured")
+    seen.load(config)
+    until_seen(other)
+
+
+def test_a_resolver_behind_a_tag_and_of_the_other_family(seen):
+    """With a tag the host is the same one. In IPv6 it is one that has not sent mail,
+    until it has."""
+    far = seen.address()
+
+    def tag_seen():
+        asks(far, tag=b"\x81\0\0\7")
+        return named(probe("ver.example")[1]).startswith(f"{far};")
+    assert poll(tag_seen), probe("ver.example")[1]
+    mx = seen.mx(v6=True)
+    assert seen.send(mx.address, ["eve@other.example"]).final == 250
+    six = "2001:db8:25::53"
+
+    def six_seen():
+        with socket_in("mail", socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            s.sendto(question(), (six, 53))
+        return named(probe("ver.example from fd77::10")[1]).startswith(six)
+    assert poll(six_seen), probe("ver.example from fd77::10")[1]
+    until_seen(RESOLVER)
+
+
+def test_a_storm_of_questions(seen):
+    """From others, faster than anybody looks: they all pass, mail goes on, and who
+    sends mail is still seen."""
+    storm = frame_of("10.77.0.66", "198.51.100.9")
+    far, over = seen.address(), threading.Event()
+
+    def rage():
+        with mail_port() as port:
+            while not over.is_set():
+                with contextlib.suppress(BlockingIOError):
+                    port.send(storm)
+    t = threading.Thread(target=rage)
+    taken = seen.counter("frames-taken-inside")
+    t.start()
+    try:
+        until_seen(far)
+        assert seen.send(seen.mx().address, ["eve@other.example"]).final == 250
+    finally:
+        over.set()
+        t.join()
+    assert seen.counter("frames-taken-inside") - taken < 1000, \
+        "they do not come to wire as mail does"
+    until_seen(RESOLVER)
+
+
 # --- a server with all there is -----------------------------------------------------
 def test_what_a_server_has(seen, authority):
     mx = seen.mx(tls=server_tls(authority), caps=["PIPELINING", "SIZE 1000",

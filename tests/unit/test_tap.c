@@ -145,6 +145,54 @@ static void the_rest_is_not(void **state)
 	}
 }
 
+/* UDP to port 53, of whichever length its IP header is; no answers, no TCP, no later
+ * fragments, nothing that is cut short. */
+static void questions_to_resolvers_are_shown(void **state)
+{
+	static const struct {
+		unsigned proto, sport, dport, frag;
+		bool shown;
+	} cases[] = {
+		{ 17, 40000, 53, 0, true },  { 17, 53, 53, 0, true },
+		{ 17, 53, 40000, 0, false }, { 17, 40000, 5353, 0, false },
+		{ 6, 40000, 53, 0, false },  { 17, 40000, 53, 0x2000, true },
+		{ 17, 40000, 53, 1, false },
+	};
+	struct tap_filter c;
+	struct packet p;
+
+	(void)state;
+	assert_int_equal(tap_filter_build(&c, TAP_ASKS, NULL, 0), OK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (int way = 0; way < 3; way++) {
+			bool v6 = way == 2;
+			struct span whole;
+			uint32_t kept;
+
+			if (v6 && cases[i].frag != 0)
+				continue;
+			pk_eth(&p, v6 ? 0x86dd : 0x0800);
+			if (v6)
+				pk_ip6(&p, (uint8_t)cases[i].proto);
+			else
+				pk_ip4(&p, (uint8_t)cases[i].proto,
+				       (uint16_t)cases[i].frag, "\1\1\1\1",
+				       way == 1 ? 4 : 0);
+			pk_tcp(&p, cases[i].sport, cases[i].dport, 0, NULL, 0);
+			whole = pk_done(&p);
+			kept = cbpf_run(c.code, c.n, pk_guard(whole));
+			assert_int_equal(kept,
+					 cases[i].shown ? TAP_ASKS_KEPT : 0);
+			whole.n = v6 ? 57 : way == 1 ? 41 : 37;
+			assert_int_equal(cbpf_run(c.code, c.n, pk_guard(whole)),
+					 0);
+		}
+	pk_eth(&p, 0x0806);
+	pk_put(&p, "who has this address, tell me  ", 28);
+	assert_int_equal(
+		cbpf_run(c.code, c.n, pk_guard((struct span){ p.b, p.n })), 0);
+}
+
 static void the_kernel_takes_it(void **state)
 {
 	uint16_t many[TAP_PORTS_MAX + 1] = { 0 };
@@ -156,6 +204,7 @@ static void the_kernel_takes_it(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, s), 0);
 	assert_int_equal(tap_ports(s[0], TAP_NOTHING, NULL, 0), OK);
 	assert_int_equal(tap_ports(s[0], TAP_LEAVES, ports, 2), OK);
+	assert_int_equal(tap_ports(s[0], TAP_ASKS, NULL, 0), OK);
 	assert_int_equal(tap_ports(s[0], TAP_BOTH, many, TAP_PORTS_MAX), OK);
 	assert_int_equal(tap_ports(s[0], TAP_BOTH, many, TAP_PORTS_MAX + 1),
 			 E_CONF);
@@ -171,6 +220,7 @@ int main(void)
 		cmocka_unit_test(icmp_goes_with_both),
 		cmocka_unit_test(what_is_not_certain_is_shown),
 		cmocka_unit_test(the_rest_is_not),
+		cmocka_unit_test(questions_to_resolvers_are_shown),
 		cmocka_unit_test(the_kernel_takes_it),
 	};
 

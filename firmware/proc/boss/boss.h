@@ -238,8 +238,9 @@ MUST_CHECK int boss_port_intercept(struct boss *b, const uint16_t *ports,
  * set, until the next call of any of these. */
 MUST_CHECK int boss_port_vlan(struct boss *b, uint16_t vlan, const char *name,
 			      const char **why);
-/* Fresh packet sockets with the classifier on them. */
-MUST_CHECK int boss_port_open(struct boss *b, int fd[PORTS]);
+/* Fresh packet sockets with the classifier on them, and one behind them for questions
+ * to resolvers. */
+MUST_CHECK int boss_port_open(struct boss *b, int fd[PORTS + 1]);
 /* A fresh socket for witness: drivers/tap.h. */
 MUST_CHECK int boss_port_tap(struct boss *b, enum port p, int *fd);
 /* Link state into the statistics, and from one port to the other. */

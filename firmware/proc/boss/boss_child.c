@@ -250,15 +250,15 @@ static void give_console(struct boss *b, struct child *c)
 
 static int give_ports(struct boss *b, struct child *c)
 {
-	struct ipc_msg m = { .type = IPC_PORTS, .fd_n = PORTS };
+	struct ipc_msg m = { .type = IPC_PORTS, .fd_n = PORTS + 1 };
 	int r = boss_port_open(b, m.fd);
 
 	if (r != OK)
 		return r;
 	boss_child_say(b, c, &m);
 	/* Ours would only fill up with frames that nobody reads. */
-	close(m.fd[INSIDE]);
-	close(m.fd[OUTSIDE]);
+	while (m.fd_n > 0)
+		close(m.fd[--m.fd_n]);
 	return OK;
 }
 

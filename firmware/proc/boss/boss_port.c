@@ -117,27 +117,26 @@ int boss_port_intercept(struct boss *b, const uint16_t *ports, uint32_t n,
 	return OK;
 }
 
-int boss_port_open(struct boss *b, int fd[PORTS])
+int boss_port_open(struct boss *b, int fd[PORTS + 1])
 {
 	const struct classifier_own own = { b->vlan, CLASSIFIER_SOCKET_PASS };
 	static struct classifier c;
-	int r = classifier_build(&c, b->intercept, b->intercept_n, own,
-				 CLASSIFIER_SOCKET_TAKE,
-				 CLASSIFIER_SOCKET_PASS);
+	int n = 0, r = classifier_build(&c, b->intercept, b->intercept_n, own,
+					CLASSIFIER_SOCKET_TAKE,
+					CLASSIFIER_SOCKET_PASS);
 
+	for (enum port p = INSIDE; r == OK && p < PORTS; p++) {
+		r = port_open(lnk.index[p], &c, &fd[n]);
+		n += r == OK;
+	}
 	if (r == OK)
-		r = port_open(lnk.index[INSIDE], &c, &fd[INSIDE]);
-	if (r != OK) {
-		boss_log(b, SEV_ALARM, "event=no-packet-socket error=\"%s\"",
-			 strerror(errno));
-		return r;
-	}
-	r = port_open(lnk.index[OUTSIDE], &c, &fd[OUTSIDE]);
-	if (r != OK) {
-		boss_log(b, SEV_ALARM, "event=no-packet-socket error=\"%s\"",
-			 strerror(errno));
-		close(fd[INSIDE]);
-	}
+		r = tap_open_asks(lnk.index[INSIDE], &fd[n]);
+	if (r == OK)
+		return OK;
+	boss_log(b, SEV_ALARM, "event=no-packet-socket error=\"%s\"",
+		 strerror(errno));
+	while (n > 0)
+		close(fd[--n]);
 	return r;
 }
 

@@ -31,6 +31,7 @@ static struct {
 	struct endpoint borrow; /* the address that was asked for */
 	struct endpoint server, resolver;
 	struct endpoint named; /* the resolver that somebody has named */
+	bool seen;	       /* it is the one that is asked inside */
 	char domain[DOMAIN_MAX + 1], host[DOMAIN_MAX + 1];
 	unsigned level; /* that has to hold, from 1; 0: none */
 	size_t at;	/* the next host of lookup */
@@ -206,6 +207,27 @@ static void looked_up(void)
 	put_hosts();
 	if (!next_host())
 		fail("none of them has an address\n");
+}
+
+/* Whom we ask, and where we know him from. */
+static void put_resolver(const char *from)
+{
+	put("resolver      ");
+	text_ip(&P.text, P.resolver.ip);
+	put(from);
+}
+
+/* wire says which one is asked inside. */
+static void seen_resolver(const struct endpoint *resolver)
+{
+	P.resolver = *resolver;
+	put_resolver("; seen: ");
+	text_ip(&P.text, P.net.from.ip);
+	put(" asks it\n");
+	if (dns_lookup_init(&P.lookup, name_of(P.domain),
+			    !ip_is_v4(P.resolver.ip),
+			    (uint16_t)relay_random()) != OK)
+		fail("not a domain or host\n");
 }
 
 static void lookup_failed(const char *why)
@@ -407,7 +429,11 @@ static void put_server(void)
 
 static void nobody(int error)
 {
-	if (error == E_PEER_GONE)
+	if (error == E_CONF)
+		fail("which resolver? No server that has sent mail through the box "
+		     "was seen to ask one.\nprobe NAME resolver ADDRESS; it is "
+		     "remembered. Or configure one\n");
+	else if (error == E_PEER_GONE)
 		fail("no server that has sent mail through the box has such an "
 		     "address, or the other kind of address (IPv4, IPv6)\n");
 	else
@@ -439,7 +465,9 @@ bool relay_probe_message(struct ipc_msg *m)
 	case BORROW_OTHERS: return false;
 	case BORROW_OLD: break;
 	case BORROW_WHOSE:
-		if (!P.looking && P.facts.tried == 0)
+		if (P.looking && P.seen)
+			seen_resolver(&m->server);
+		else if (!P.looking && P.facts.tried == 0)
 			put_server();
 		break;
 	case BORROW_NOBODY: nobody(m->error); break;
@@ -450,6 +478,19 @@ bool relay_probe_message(struct ipc_msg *m)
 }
 
 /* --- what console asks ------------------------------------------------------------ */
+
+/* One that was named, now or before; else that of the settings; else the one that
+ * is asked inside, which wire knows. */
+static void choose_resolver(void)
+{
+	static const uint8_t none[16];
+
+	P.resolver = R.snapshot[R.current].policy.settings.resolver;
+	if (memcmp(P.named.ip, none, 16) != 0)
+		P.resolver = P.named;
+	P.resolver.port = DNS_PORT;
+	P.seen = memcmp(P.resolver.ip, none, 16) == 0;
+}
 
 static void begin(const struct ipc_msg *m)
 {
@@ -467,25 +508,24 @@ static void begin(const struct ipc_msg *m)
 	P.met = P.weak = false;
 	if (memcmp(m->via.ip, none, 16) != 0)
 		P.named = m->via;
-	P.resolver = R.snapshot[R.current].policy.settings.resolver;
-	if (memcmp(P.named.ip, none, 16) != 0)
-		P.resolver = P.named;
-	P.resolver.port = DNS_PORT;
+	choose_resolver();
 	P.looking = memcmp(m->server.ip, none, 16) == 0;
 	if (!R.have_policy || m->number > LEVELS ||
 	    (P.looking && domain_normalise(P.domain, &n, m->octets) != OK))
 		fail("not a domain or host\n");
 	else if (!P.looking)
 		dial(&P.server);
-	else if (memcmp(P.resolver.ip, none, 16) == 0)
-		fail("which resolver? probe NAME resolver ADDRESS; it is "
-		     "remembered. Or configure one\n");
 	else if (dns_lookup_init(&P.lookup, name_of(P.domain),
 				 !ip_is_v4(P.resolver.ip),
 				 (uint16_t)relay_random()) != OK)
 		fail("not a domain or host\n");
-	else
+	else {
+		if (!P.seen)
+			put_resolver(memcmp(P.named.ip, none, 16) != 0
+					     ? "; named with probe\n"
+					     : "; configured\n");
 		dial(&P.resolver);
+	}
 }
 
 static void on_console(struct watch *w, uint32_t events)

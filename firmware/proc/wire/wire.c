@@ -170,6 +170,7 @@ static void on_boss(struct program *p, struct ipc_msg *m)
 			    loop_add(&W.prog.loop, &W.port_watch[i], m->fd[i],
 				     EPOLLIN, on_port) != OK)
 				program_die(p, "no memory for the ports");
+		W.asks_fd = m->fd[PORTS];
 		m->fd_n = 0;
 	}
 	while (m->fd_n > 0)
@@ -218,6 +219,7 @@ int main(int argc, char **argv)
 			tick = W.now;
 			wire_flow_tick();
 		}
+		wire_asks_look();
 		owing = ip_acknowledge();
 		for (int p = 0; p < PORTS; p++)
 			port_flush(&W.io[p]);

@@ -17,6 +17,7 @@
  *	wire_flow.c   a flow from the first SYN to the last FIN
  *	wire_relay.c  the streams to relay
  *	wire_probe.c  connections of nobody inside, to see what is outside
+ *	wire_asks.c   which resolver they ask inside
  */
 enum flow_state {
 	FLOW_DIALING,	/* the client's SYN is parked, the server is asked */
@@ -73,7 +74,15 @@ struct wire_seen {
 	uint64_t when_ms; /* 0: nobody */
 };
 
-enum { SOURCES = 4096, SEEN_MAX = 16 };
+/* A host inside has asked a resolver, and how that question left. */
+struct wire_asked {
+	uint8_t ip[16], resolver[16];
+	uint8_t l2[FRAME_L2_MAX];
+	uint16_t l2_n;
+	uint64_t when_ms; /* 0: nobody */
+};
+
+enum { SOURCES = 4096, SEEN_MAX = 16, ASKED_MAX = 32 };
 
 struct wire {
 	struct program prog;
@@ -105,6 +114,9 @@ struct wire {
 	uint64_t resets_ms;
 	uint16_t ip_id;
 	struct wire_seen seen[SEEN_MAX];
+	int asks_fd; /* questions to resolvers: drivers/tap.h */
+	uint64_t asks_ms;
+	struct wire_asked asked[ASKED_MAX];
 	uint64_t now;
 };
 
@@ -154,8 +166,15 @@ void wire_relay_close(struct flow_side *s);
 
 /* wire_probe.c: a session of a client inside has begun. */
 void wire_probe_seen(const struct flow *f);
+/* Has it sent mail through us, as far as we remember? */
+bool wire_probe_knows(const uint8_t ip[16]);
 /* relay wants to talk to a server from a borrowed address: PROBE_DIAL, answered
  * by PROBE_FLOW, and if that is well as a dial is. */
 void wire_probe_dial(struct relay_peer *r, const struct ipc_msg *m);
+
+/* wire_asks.c: what has been asked lately. */
+void wire_asks_look(void);
+/* Whom it asks; NULL: it was not seen to ask. */
+const struct wire_asked *wire_asks_of(const uint8_t ip[16]);
 
 #endif

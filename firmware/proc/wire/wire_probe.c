@@ -7,6 +7,9 @@
  * wants this one, it gets it (wire_flow_syn). What comes back has to be taken by
  * the classifier, so one of the two ports is an intercepted one: the server's,
  * or else ours.
+ *
+ * Who asks for a server without an address gets the resolver that is asked inside
+ * (wire_asks.c), and goes the way of those questions.
  */
 #include "base/hash.h"
 #include "proc/wire/wire.h"
@@ -40,10 +43,19 @@ void wire_probe_seen(const struct flow *f)
 	to->when_ms = W.now;
 }
 
+static const uint8_t any[16];
+
+bool wire_probe_knows(const uint8_t ip[16])
+{
+	for (size_t i = 0; i < SEEN_MAX; i++)
+		if (W.seen[i].when_ms != 0 && memcmp(W.seen[i].ip, ip, 16) == 0)
+			return true;
+	return false;
+}
+
 /* With this address, or the last one of the server's family. */
 static const struct wire_seen *seen(const uint8_t ip[16], bool v4)
 {
-	static const uint8_t any[16];
 	const struct wire_seen *best = NULL;
 
 	for (size_t i = 0; i < SEEN_MAX; i++) {
@@ -56,6 +68,48 @@ static const struct wire_seen *seen(const uint8_t ip[16], bool v4)
 			best = s;
 	}
 	return best;
+}
+
+/* The same, of those that ask a resolver: the last question counts. */
+static const struct wire_asked *asks(const uint8_t ip[16])
+{
+	const struct wire_asked *best = NULL;
+
+	for (size_t i = 0; i < SEEN_MAX; i++) {
+		const struct wire_asked *a = wire_asks_of(W.seen[i].ip);
+
+		if (W.seen[i].when_ms == 0 || !a ||
+		    (memcmp(ip, any, 16) != 0 && memcmp(ip, a->ip, 16) != 0))
+			continue;
+		if (!best || a->when_ms > best->when_ms)
+			best = a;
+	}
+	return best;
+}
+
+/* Whose address, and the server if none is named. OK, or what IPC_PROBE_FLOW says. */
+static int choose(const struct ipc_msg *m, struct wire_seen *from,
+		  struct endpoint *server)
+{
+	bool named = memcmp(m->server.ip, any, 16) != 0;
+	const struct wire_asked *a = named ? NULL : asks(m->client.ip);
+	const struct wire_seen *s = NULL;
+
+	if (!named && !a)
+		return E_CONF;
+	if (a)
+		memcpy(server->ip, a->resolver, 16);
+	if (W.have_policy)
+		s = seen(a ? a->ip : m->client.ip, ip_is_v4(server->ip));
+	if (!s)
+		return E_PEER_GONE;
+	*from = *s;
+	if (a) {
+		memcpy(from->l2, a->l2, sizeof(from->l2));
+		from->l2_n = a->l2_n;
+		from->pppoe = false;
+	}
+	return OK;
 }
 
 /* Is the tuple nobody's? A finished connection of ours gives way. */
@@ -99,18 +153,16 @@ void wire_probe_dial(struct relay_peer *r, const struct ipc_msg *m)
 	struct ipc_msg said = { .type = IPC_PROBE_FLOW,
 				.client = m->client,
 				.server = m->server,
-				.number = m->number,
-				.error = E_PEER_GONE };
-	const struct wire_seen *from = NULL;
+				.number = m->number };
 	struct flow *f = NULL;
+	struct wire_seen from;
 
-	if (W.have_policy)
-		from = seen(m->client.ip, ip_is_v4(m->server.ip));
-	if (from) {
+	said.error = choose(m, &from, &said.server);
+	if (said.error == OK) {
 		said.error = E_FULL;
-		memcpy(said.client.ip, from->ip, 16);
-		if (choose_port(&said.client, &m->server))
-			f = wire_flow_alone(from, &said.client, &m->server,
+		memcpy(said.client.ip, from.ip, 16);
+		if (choose_port(&said.client, &said.server))
+			f = wire_flow_alone(&from, &said.client, &said.server,
 					    PROBE_MS);
 	}
 	if (f) {
