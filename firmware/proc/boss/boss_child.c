@@ -138,6 +138,20 @@ static void hang_up(struct child *c)
 		close(sock);
 }
 
+/* There was no room for what came with m. Of the text that is in force now that means:
+ * what we keep is an older one. The newest that is stored is better. */
+static void no_descriptor(struct child *c, const struct ipc_msg *m)
+{
+	struct boss *b = c->boss;
+
+	boss_log(b, SEV_ALARM, "event=no-descriptor program=%s",
+		 role_name(c->role));
+	if (m->type != IPC_CONF_KEEP || b->kept_conf_fd < 0)
+		return;
+	close(b->kept_conf_fd);
+	b->kept_conf_fd = -1;
+}
+
 static void on_ctrl(struct watch *w, uint32_t events)
 {
 	struct child *c = (struct child *)((char *)w -
@@ -152,9 +166,7 @@ static void on_ctrl(struct watch *w, uint32_t events)
 		if (r == OK)
 			boss_on_message(c->boss, c, &m);
 		else
-			boss_log(c->boss, SEV_ALARM,
-				 "event=no-descriptor program=%s",
-				 role_name(c->role));
+			no_descriptor(c, &m);
 	}
 	if (r == E_AGAIN)
 		return;
@@ -166,7 +178,8 @@ static void on_ctrl(struct watch *w, uint32_t events)
 	hang_up(c);
 }
 
-static void join(struct boss *b, struct child *c)
+/* Without one of its peers a program would be there and of no use. */
+static int join(struct boss *b, struct child *c)
 {
 	for (uint32_t i = 0; i < b->child_n; i++) {
 		struct child *o = &b->child[i];
@@ -178,7 +191,7 @@ static void join(struct boss *b, struct child *c)
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, s)) {
 			boss_log(b, SEV_ALARM, "event=no-socket error=%s",
 				 strerror(errno));
-			return;
+			return E_IO;
 		}
 		for (int k = 0; k < 2; k++)
 			if (setsockopt(s[k], SOL_SOCKET, SO_SNDBUFFORCE,
@@ -195,6 +208,7 @@ static void join(struct boss *b, struct child *c)
 		close(s[0]);
 		close(s[1]);
 	}
+	return OK;
 }
 
 static void give_file(struct boss *b, struct child *c, const char *path,
@@ -301,7 +315,8 @@ static void give_all(struct boss *b, struct child *c)
 		kill(c->pid, SIGKILL); /* tried again by the tick */
 	if (c->role == ROLE_WITNESS && give_taps(b, c) != OK)
 		kill(c->pid, SIGKILL);
-	join(b, c);
+	if (join(b, c) != OK)
+		kill(c->pid, SIGKILL);
 	boss_child_say(b, c, &go);
 }
 
