@@ -119,6 +119,8 @@ enum {
 	STATS_QUIET_MS = 600000,
 	STATS_EXPLAINS = 32, /* a relay's */
 	STATS_PEERS = 32,    /* a relay's, of each way */
+	STATS_ROUTES = 128,  /* a relay's */
+	STATS_ADDRESSES = 4, /* of one */
 	STATS_STEPS = 2048,
 	STATS_WATCH = 256, /* rows */
 	STATS_WATCH_ROW = 80,
@@ -228,6 +230,21 @@ struct stats_peer {
 	uint64_t first_ms, last_ms;
 };
 
+/* Where the host of a route is, of one kind of address, as a relay found out. Times are
+ * Unix time, 0: never. */
+struct stats_route {
+	uint32_t used;
+	uint32_t v6;
+	char name[STATS_RULE];
+	uint8_t ip[STATS_ADDRESSES][16]; /* the first one is taken next */
+	uint32_t ip_n;			 /* 0: none is known */
+	uint64_t answered_ms, fresh_ms;	 /* by the resolver; good until */
+	uint64_t failed_ms;		 /* it gave none, or nothing */
+	char why[STATS_NOTICE];		 /* that was */
+	uint64_t unreached_ms;		 /* a server there did not answer */
+	uint8_t unreached[16];		 /* which */
+};
+
 /* How policy refused a recipient, step by step: lines for a person. */
 struct stats_explain {
 	uint64_t seq, unix_ms; /* as in struct stats_log */
@@ -323,6 +340,7 @@ struct stats {
 	struct stats_session session[STATS_SESSIONS];
 	struct stats_domain domain[STATS_DOMAINS];
 	struct stats_peer peer[STATS_WAYS][STATS_PEERS];
+	struct stats_route route[STATS_ROUTES];
 	uint32_t own_key_there; /* relay: what other boxes know us by */
 	uint8_t own_key[32];
 	uint64_t explain_seq;

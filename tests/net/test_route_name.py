@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """route to the host of a name: found by DNS as if from the mail server; whoever lies
 about it, or says nothing, gets no mail and costs none."""
+import re
 import struct
 import threading
 
@@ -15,7 +16,8 @@ ROUTE, ROUTE6 = "198.51.100.200", "2001:db8:25::c8"
 # a name is asked for once in a minute: each test has its own
 NAMES = ["found", "six", "kept", "moved", "none", "kind", "private", "itself",
          "silent", "refused", "servfail", "clear", "stranger", "other", "gone",
-         "id", "question", "cut", "loop", "short", "explained"]
+         "id", "question", "cut", "loop", "short", "explained", "seen", "lost",
+         "away"]
 CONFIG = """\
 default may
 resolver {RESOLVER}
@@ -62,6 +64,38 @@ def test_found_by_the_first_session_ever(box, tls, resolver):
     assert len(route.stored) == 1 and route.stored[0][2]
     assert resolver.asked[0][0] == ("10.77.0.10", 25)
     assert resolver.questions("mx.found.example") == [A]
+
+
+def shown(name):
+    """What show routes says of the host, a line for each word."""
+    text = net.cli("show routes") + "\n\n"
+    found = re.search(rf"^mx\.{name}\.example, (IPv[46])\n((?:  .*\n)*)", text,
+                      re.M)
+    assert found, text
+    return found[1], dict(re.findall(r"^  (\w+) +(.*)$", found[2], re.M))
+
+
+def test_shown(box, tls, resolver):
+    """Where it is, and since when; what went wrong last, at any relay."""
+    resolver.host("mx.seen.example", ROUTE, "198.51.100.201")
+    box.mx(address=ROUTE, port=PORT, tls=tls)
+    assert send(box, "seen").final == 250
+    kind, lines = shown("seen")
+    assert kind == "IPv4" and list(lines) == ["address", "answered"]
+    assert lines["address"] == f"{ROUTE}, 198.51.100.201"
+    when = r"\d\d-\d\d \d\d:\d\d"
+    assert re.fullmatch(rf"{when}, good until {when}", lines["answered"])
+
+
+def test_shown_when_it_goes_wrong(box, resolver):
+    refused(box, "lost", "there is no such name")
+    assert shown("lost")[1]["address"] == "none is known"
+    assert shown("lost")[1]["failed"].endswith(": there is no such name")
+    resolver.host("mx.away.example", ROUTE)  # where nobody listens
+    r = send(box, "away")
+    assert r.rcpt == [451], r.text
+    assert shown("away")[1]["unreached"].endswith(
+        f": {ROUTE} did not take a connection")
 
 
 def test_of_the_kind_that_the_mail_server_uses(box, tls, resolver):

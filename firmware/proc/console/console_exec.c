@@ -21,6 +21,7 @@ static bool show(enum command id, enum severity least)
 	case CMD_ALARMS: show_alarms(); return true;
 	case CMD_CAPTURE_SHOW: show_capture(); return true;
 	case CMD_INTERFACES: show_interfaces(); return true;
+	case CMD_ROUTES: show_routes(); return true;
 	case CMD_PEERS: show_peers(); return true;
 	case CMD_VERSION: show_version(); return true;
 	case CMD_CLOCK: show_clock(); return true;
@@ -71,6 +72,7 @@ static void tech_support(struct session *s)
 		      { CMD_STATUS, "\n=== show status\n" },
 		      { CMD_ALARMS, "\n=== show alarms\n" },
 		      { CMD_INTERFACES, "\n=== show interfaces\n" },
+		      { CMD_ROUTES, "\n=== show routes\n" },
 		      { CMD_PEERS, "\n=== show peers\n" },
 		      { CMD_SESSIONS_DETAIL, "\n=== show sessions detail\n" },
 		      { CMD_COUNTERS, "\n=== show counters\n" },

@@ -40,6 +40,9 @@ void clear_alarms(void);
 /* console_peers.c */
 void show_peers(void);
 
+/* console_routes.c */
+void show_routes(void);
+
 /* console_status.c */
 void show_status(void);
 

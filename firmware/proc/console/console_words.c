@@ -81,6 +81,8 @@ static const struct cli_command commands[] = {
 	    "what keeps the secrets of this box"),
 	ROW("show crypto", CMD_CRYPTO, BOTH, "keys and certificates"),
 	ROW("show tech-support", CMD_TECH, BOTH, "all of it, for a report"),
+	ROW("show routes", CMD_ROUTES, ALL,
+	    "where the hosts of routes are, and what went wrong"),
 	ROW("show peers", CMD_PEERS, ALL,
 	    "other boxes that mail has met, and the key of this one"),
 	ROW("peer", 0, BOTH, "another box"),

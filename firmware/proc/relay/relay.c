@@ -253,9 +253,9 @@ static void start(char **argv)
 
 	R.wire.fd = R.confd.fd = R.keys.fd = R.witness.fd = -1;
 	relay_probe_init();
-	relay_names_init();
 	R.now = R.ticked = now_ms();
 	program_start(&R.prog, ROLE_RELAY, argv);
+	relay_names_init();
 	if (tls_self_test(&why) != OK)
 		program_die(&R.prog, "self-test of %s failed", why);
 	if (getrandom(R.key, sizeof(R.key), 0) != (ssize_t)sizeof(R.key))

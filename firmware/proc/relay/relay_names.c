@@ -37,6 +37,49 @@ static const struct settings *settings(void)
 	return &R.snapshot[R.current].policy.settings;
 }
 
+/* --- what is told ------------------------------------------------------------------- */
+static struct stats_route *row(const struct dns_name *n)
+{
+	return &R.prog.stats->route[n - N.names.name];
+}
+
+/* For show routes: what is known of n, which may have another one's place. */
+static struct stats_route *show(const struct dns_name *n)
+{
+	struct stats_route *s = row(n);
+
+	_Static_assert(sizeof(R.prog.stats->route) ==
+				       DNS_NAMES_MAX * sizeof(*s) &&
+			       sizeof(s->ip) == sizeof(n->ip),
+		       "what is kept is shown");
+	if (strcmp(s->name, n->name) != 0 || s->v6 != n->v6)
+		memset(s, 0, sizeof(*s));
+	memcpy(s->name, n->name, n->name_n + 1);
+	s->v6 = n->v6;
+	memcpy(s->ip, n->ip, sizeof(s->ip));
+	s->ip_n = (uint32_t)n->ip_n;
+	s->used = 1;
+	return s;
+}
+
+static void show_failure(const struct dns_name *n, const char *why)
+{
+	struct stats_route *s = show(n);
+
+	s->failed_ms = now_unix_ms();
+	relay_copy(s->why, sizeof(s->why), why);
+}
+
+static void show_answer(const struct dns_name *n)
+{
+	struct stats_route *s = show(n);
+
+	s->answered_ms = now_unix_ms();
+	s->fresh_ms = s->answered_ms + (n->fresh_ms - R.now);
+	if (n->ip_n == 0)
+		show_failure(n, n->why);
+}
+
 static void log_known(const struct dns_name *n)
 {
 	char ip[48];
@@ -57,6 +100,7 @@ static void log_unknown(const struct dns_name *n, const char *why)
 	program_log_why(&R.prog, SEV_WARNING, line, span_str(why));
 }
 
+/* --- asking ------------------------------------------------------------------------- */
 static void stop(void)
 {
 	relay_borrow_hang_up(&N.net, N.lookup.done);
@@ -70,6 +114,7 @@ static void fail(const char *why)
 {
 	log_unknown(N.asking, why);
 	dns_names_failed(N.asking, why, R.now);
+	show_failure(N.asking, why);
 	stop();
 }
 
@@ -79,8 +124,10 @@ static void fail_all(const char *why)
 	struct dns_name *n;
 
 	fail(why);
-	while ((n = dns_names_next(&N.names)) != NULL)
+	while ((n = dns_names_next(&N.names)) != NULL) {
 		dns_names_failed(n, why, R.now);
+		show_failure(n, why);
+	}
 }
 
 static void dial(void)
@@ -118,6 +165,7 @@ static void answered(void)
 		log_known(N.asking);
 	if (N.asking->ip_n == 0)
 		log_unknown(N.asking, N.asking->why);
+	show_answer(N.asking);
 	stop();
 }
 
@@ -215,11 +263,26 @@ bool relay_names_answer(struct conn *c)
 void relay_names_unreached(const struct endpoint *server)
 {
 	dns_names_unreached(&N.names, server->ip);
+	for (size_t i = 0; i < DNS_NAMES_MAX; i++) {
+		const struct dns_name *n = &N.names.name[i];
+		struct stats_route *s;
+		size_t k = 0;
+
+		while (k < n->ip_n && memcmp(n->ip[k], server->ip, 16) != 0)
+			k++;
+		if (k == n->ip_n)
+			continue;
+		s = show(n);
+		s->unreached_ms = now_unix_ms();
+		memcpy(s->unreached, server->ip, 16);
+	}
 }
 
 void relay_names_init(void)
 {
 	N.net.net.fd = -1;
+	/* What was known before a restart is not any more. */
+	memset(R.prog.stats->route, 0, sizeof(R.prog.stats->route));
 }
 
 bool relay_names_busy(void)
