@@ -21,6 +21,7 @@ domain clr.example clear
 management address {MANAGED}/24
 syslog {SERVER}
 """
+UPGRADED = ("slot-a", "slot-b", "env-a", "env-b")  # what an upgrade may write
 # What the boot loader wants when it has nothing to start.
 ASKS = (r"Wanted: sealwire-[a-z0-9-]+\.itb from TFTP server 192\.168\.1\.254, "
         r"this is 192\.168\.1\.\d+")
@@ -96,8 +97,20 @@ class Board:
 
     def images_and_plan(self):
         """A digest of all that an upgrade may write."""
-        return [zlib.crc32(p) for p in self.part("slot-a", "slot-b", "env-a",
-                                                 "env-b")]
+        return [zlib.crc32(p) for p in self.part(*UPGRADED)]
+
+    @contextlib.contextmanager
+    def untried(self):
+        """What is installed meanwhile, octet for octet in slot b, is never started: it
+        would not do well. The slots and the plan are then what they were."""
+        was = self.part(*UPGRADED)
+        yield
+        assert self.part("slot-a") == was[:1]
+        self.cut()
+        for label, data in zip(UPGRADED, was):
+            self.write(label, data)
+        self.again()
+        assert self.runs("a", "confirmed")
 
     def write_environment(self, **variables):
         """As somebody who has the flash in hands would, with the power off."""
@@ -150,10 +163,19 @@ class Board:
         self.until("show status", "; intercepting mail")
         self.up = True
 
+    def quickly(self, serial):
+        """It has just got power: until the kernel starts, without the two seconds in
+        which the boot loader waits. What that has said."""
+        self.machine.loader(serial)
+        serial.type("run bootcmd\r")
+        _, m = serial.until("(?s)(.*)Starting kernel")
+        return m.group(1).decode(errors="replace")
+
     def again(self):
         """Power off and on, until it works as it did before."""
         with self.power() as serial:
-            self.boots(serial)
+            self.quickly(serial)
+            serial.until("Press Enter")
         self.works()
 
     def install(self):
@@ -209,16 +231,16 @@ class Board:
 
     # --- images ------------------------------------------------------------------------
     @contextlib.contextmanager
-    def fetched(self, file, *options):
+    def fetched(self, file, *options, server=SERVER):
         """A server on the management network that has this file."""
         with open(self.folder / "tftpd.log", "ab") as log:
             p = subprocess.Popen(
                 ["ip", "netns", "exec", net.SPACES["admin"], "in.tftpd",
                  "--foreground", "--secure", *options, "--address",
-                 f"{SERVER}:69", file.parent], stdin=subprocess.DEVNULL,
+                 f"{server}:69", file.parent], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log)
         try:
-            yield f"upgrade tftp {SERVER} {file.name}"
+            yield f"upgrade tftp {server} {file.name}"
         finally:
             p.terminate()
             p.wait()

@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The power goes, at any moment, and comes back.
-BOOT_CUTS=20 cuts more often."""
-import contextlib
-import os
-import random
-import re
+"""The power goes, at any moment, and comes back."""
 import time
 
 from bootkit import Knocker, line, net, qemu
+import cuts
 
-CUTS = int(os.environ.get("BOOT_CUTS") or 2)
+ROUNDS = 4  # each goes on from the flash that the last cut of the one before left
 
 
 def test_closed_from_power_on(box):
@@ -36,38 +32,41 @@ def test_closed_from_power_on(box):
         time.sleep(0.1)
 
 
-def test_while_a_commit_is_on_its_way(box):
-    rnd = random.Random(os.environ.get("BOOT_SEED"))
-    kept = None
-    for n in range(CUTS):
-        with net.Cli() as console:
-            for command in ("configure", f"hostname sure-{n}", "commit"):
-                console(command)
-            kept = f"sure-{n}"
-            console(f"hostname perhaps-{n}")
-            console.line.type("commit\r")
-            time.sleep(rnd.uniform(0, 0.5))
-            box.cut()
-        box.again()
-        name = re.search(r"hostname (\S+)", box.cli(
-            "show running-config")).group(1)
-        assert name in (kept, f"perhaps-{n}")
-        box.enforces()
+def about_to_commit(box, n, folder):
+    with net.Cli() as console:
+        for command in ("configure", f"hostname sure-{n}", "commit",
+                        f"hostname perhaps-{n}"):
+            console(command)
+        return cuts.Frozen(box, folder)
 
 
-def test_while_an_image_is_written(box, images):
-    """Whenever it is: what starts is whole, and knows what it has to protect."""
-    rnd = random.Random(os.environ.get("BOOT_SEED"))
-    file = images.signed("cut", version="0.9.0")
-    began = time.monotonic()
-    box.upgrade(file)
-    took = time.monotonic() - began
-    for _ in range(CUTS):
-        with box.fetched(file) as command, net.Cli() as console:
-            console.line.type(f"{command} downgrade\r")
-            with contextlib.suppress(line.LineError):
-                console.line.until("is in slot", timeout=rnd.uniform(0.3, 1) *
-                                   took)
-            box.cut()
-        box.again()
-        box.enforces()
+def commit(box, frozen):
+    """(line, when the first write came)"""
+    serial = frozen.thaw()
+    was = cuts.written(box)
+    serial.type("commit\r")
+    return serial, cuts.until_written(box, serial, was)
+
+
+def test_while_a_commit_is_on_its_way(box, tmp_path):
+    """What was confirmed is there; else the one before, or the new one."""
+    rnd, left = cuts.chance(), cuts.cuts(20)
+    box.hammer.hush()
+    with cuts.Log() as log:
+        for n in range(ROUNDS):
+            frozen = about_to_commit(box, n, tmp_path)
+            serial, began = commit(box, frozen)
+            with serial:
+                serial.until("# $")
+            took = (cuts.written(box) - began) / 1e9
+            for _ in range(-(-left // (ROUNDS - n))):
+                left -= 1
+                serial, _ = commit(box, frozen)
+                with serial:
+                    said = cuts.cut_in(box, serial, rnd.uniform(0, 1.2) * took)
+                name = cuts.comes_back(box, log)
+                assert name == f"perhaps-{n}" or (
+                    name == f"sure-{n}" and not said.endswith(b"# ")), said
+    box.works()
+    box.hammer.go()
+    box.enforces()

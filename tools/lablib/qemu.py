@@ -99,7 +99,8 @@ class Machine:
         lines = (ROOT / "board" / self.board / "qemu").read_text().splitlines()
         return [w for l in lines if not l.startswith("#") for w in l.split()]
 
-    def on(self):
+    def on(self, *more):
+        """With more options of QEMU."""
         fds = [tap(self.spaces[s], "eth0") for s, _ in PORTS]
         cmd = ["ip", "netns", "exec", self.spaces["box"],
                "qemu-system-aarch64", *self.options(), "-nodefaults",
@@ -109,7 +110,7 @@ class Machine:
                "-chardev", f"socket,id=line,path={self.folder}/line.sock,"
                f"server=on,wait=off,logfile={self.log},logappend=on",
                "-serial", "chardev:line",
-               "-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off"]
+               "-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off", *more]
         for i, (fd, (_, mac)) in enumerate(zip(fds, PORTS)):
             cmd += ["-netdev", f"tap,id=port{i},fd={fd},vhost=off", "-device",
                     f"virtio-net-device,netdev=port{i},mac={mac},"
@@ -126,7 +127,8 @@ class Machine:
                 os.close(fd)
         (self.folder / "qemu.pid").write_text(str(self.process.pid))
         end = time.monotonic() + 10
-        while not (self.folder / "line.sock").exists():
+        while not all((self.folder / name).exists()
+                      for name in ("line.sock", "qmp.sock")):
             if self.process.poll() is not None or time.monotonic() > end:
                 raise QemuError("QEMU did not start: " + (
                     self.folder / "qemu.log").read_text()[-500:])
