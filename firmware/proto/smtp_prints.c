@@ -170,6 +170,35 @@ static void add(struct smtp_prints *p, struct span in)
 	p->line_n += in.n;
 }
 
+/* Is there only the end of the message to be heard? Not in the middle of a line that
+ * may be it. */
+static bool idle(const struct smtp_prints *p, bool tls)
+{
+	return p->text && (!tls || p->lines == SMTP_PRINTS_LINES) &&
+	       (p->line_n == 0 || p->line[0] != '.');
+}
+
+/* Up to the next line that begins with a dot: most text has few dots. */
+static struct span skip(struct smtp_prints *p, struct span in)
+{
+	bool begins = p->line_n == 0;
+	struct span at = in;
+	const uint8_t *dot;
+
+	while ((dot = memchr(at.p, '.', at.n)) != NULL) {
+		size_t n = (size_t)(dot - in.p);
+
+		if (n == 0 ? begins : dot[-1] == '\n') {
+			p->line_n = 0;
+			return span_skip(in, n);
+		}
+		at = span_skip(in, n + 1);
+	}
+	p->line[0] = ' '; /* something that is no dot */
+	p->line_n = in.p[in.n - 1] != '\n';
+	return span_skip(in, in.n);
+}
+
 size_t smtp_prints_feed(struct smtp_prints *p, struct span in, bool tls,
 			const struct policy *pol, struct smtp_prints_out *out)
 {
@@ -177,9 +206,13 @@ size_t smtp_prints_feed(struct smtp_prints *p, struct span in, bool tls,
 
 	*out = (struct smtp_prints_out){ .clear = false };
 	while (rest.n > 0) {
-		const uint8_t *lf = memchr(rest.p, '\n', rest.n);
-		size_t n = lf ? (size_t)(lf - rest.p) : rest.n;
+		const uint8_t *lf;
+		size_t n;
 
+		if (idle(p, tls))
+			rest = skip(p, rest);
+		lf = memchr(rest.p, '\n', rest.n);
+		n = lf ? (size_t)(lf - rest.p) : rest.n;
 		add(p, (struct span){ rest.p, n });
 		rest = span_skip(rest, n);
 		if (!lf)

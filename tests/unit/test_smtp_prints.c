@@ -140,6 +140,31 @@ static void in_tls(void **state)
 	script(true, "DATA\r\nSubject: something\r\n.\r\n", "");
 }
 
+/* What is behind the lines that are named: its end is heard all the same. */
+#define DOTS                                                         \
+	"no dot\r\nmid.dle\r\nthe end.\r\n..\r\n.. \r\n. \r\n.x\r\n" \
+	"\r\r\n"
+static void the_rest_of_a_text(void **state)
+{
+	char says[1024], want[256] = "";
+
+	(void)state;
+	script(false, MAIL MAY "DATA\r\n=" DOTS MAIL PROT "\r\n.\r\n",
+	       "-{ 4}{ 0}{ 1}");
+	script(false, MAIL MAY "DATA\r\n=" DOTS ".\r\n" MAIL PROT,
+	       "-{ 4}{ 0}{ 1}+{ 2}+{ 0}");
+	script(false, "DATA\r\n=.\r\n" MAIL PROT, "+{ 2}+{ 0}");
+	script(false, "DATA\r\n=text\n.\n" MAIL PROT, "+{ 2}+{ 0}");
+	strcpy(says, "DATA\r\n=");
+	for (int i = 0; i < SMTP_PRINTS_LINES; i++) {
+		strcat(says, "Subject: something\r\n");
+		strcat(want, "+{ 6}");
+	}
+	strcat(says, "Subject: something\r\n" DOTS ".\r\n" MAIL);
+	strcat(want, "+{ 0}+{ 1}");
+	script(true, says, want);
+}
+
 /* What is said to be allowed when the session goes to another server. */
 static void moves(bool tls, const char *says, const char *want)
 {
@@ -201,6 +226,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_clear),
 		cmocka_unit_test(in_tls),
+		cmocka_unit_test(the_rest_of_a_text),
 		cmocka_unit_test(elsewhere),
 		cmocka_unit_test(bounds),
 	};
