@@ -170,10 +170,14 @@ static size_t put_prints(uint8_t *p, const struct ipc_msg *m)
 	size_t n = 0;
 
 	p[n++] = (uint8_t)m->print_n;
-	for (uint32_t i = 0; i < m->print_n; i++, n += 17) {
-		put_le64(p + n, m->print[i].first);
-		put_le64(p + n + 8, m->print[i].whole);
-		p[n + 16] = m->print[i].n;
+	for (uint32_t i = 0; i < m->print_n; i++) {
+		const struct print *t = &m->print[i];
+
+		for (int k = 0; k < PRINT_STEP; k++, n += 4)
+			put_le32(p + n, t->gram[k]);
+		put_le64(p + n, t->whole);
+		p[n + 8] = t->n;
+		n += 9;
 	}
 	return n;
 }
@@ -267,11 +271,13 @@ static bool take_prints(struct cursor *c, struct ipc_msg *m)
 	if (m->print_n > IPC_PRINTS_MAX)
 		return false;
 	for (uint32_t i = 0; i < m->print_n; i++) {
-		const uint8_t *p = take(c, 17);
+		struct print *t = &m->print[i];
 
-		m->print[i] = (struct print){ get_le64(p), get_le64(p + 8),
-					      p[16] };
-		if (p[16] < PRINT_FIRST || p[16] > PRINT_MAX)
+		for (int k = 0; k < PRINT_STEP; k++)
+			t->gram[k] = get_le32(take(c, 4));
+		t->whole = get_le64(take(c, 8));
+		t->n = take(c, 1)[0];
+		if (t->n < PRINT_FIRST || t->n > PRINT_MAX)
 			return false;
 	}
 	return true;

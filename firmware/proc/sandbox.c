@@ -86,6 +86,7 @@ static const struct row {
 	{ __NR_clock_gettime, ALSO_NTP, 0, 0, 0 },
 	{ __NR_gettimeofday, SEVEN, 0, 0, 0 },
 	{ __NR_restart_syscall, ALSO_NTP, 0, 0, 0 },
+	{ __NR_clock_nanosleep, R(WITNESS), 0, 0, 0 },
 	/* bytes on descriptors it was given */
 	{ __NR_read, ALSO_NTP, 0, 0, 0 },
 	{ __NR_write, ALSO_NTP, 0, 0, 0 },

@@ -2,9 +2,9 @@
 /*
  * leak - see leak.h.
  *
- * Prints are chained by the top bits of their first number, which is what rolls
- * along the octets; most octets cost one multiplication and three looks, the last
- * at an empty chain.
+ * A print is in five chains: one for each of its grams, by which it is found in a
+ * frame, and one for the whole, by which it is found when it is named again. At each
+ * fourth octet of a frame there is one look at a chain, which mostly is empty.
  */
 #include <string.h>
 #include "base/bytes.h"
@@ -12,8 +12,10 @@
 #include "proto/leak.h"
 
 enum {
-	CHAINS = 1 << 14,
-	CHAIN_SHIFT = 64 - 14,
+	GRAM_CHAINS = 1 << 16, /* by the top bits of either */
+	WHOLE_CHAINS = 1 << 13,
+	BY_WHOLE = PRINT_STEP, /* the link that is not of a gram */
+	LINKS = PRINT_STEP + 1,
 	NONE = 0xffff,
 	STREAMS = 1024, /* whose last octets are kept */
 	WAYS = 8,
@@ -24,7 +26,11 @@ struct entry {
 	struct print print;
 	struct endpoint client;
 	uint64_t until_ms; /* 0: free */
-	uint16_t next;
+};
+
+/* Links are numbered entry * LINKS + which of them; so is what they name. */
+struct link {
+	uint16_t next, prev; /* NONE: it is the last, the first */
 };
 
 /* The end of what a connection has sent. */
@@ -43,12 +49,11 @@ struct clear {
 
 struct leak {
 	uint64_t key;
-	uint8_t entering[256]; /* what an octet adds to a number, */
-	uint64_t leaving[256]; /* and takes away when it leaves */
-	uint64_t until_ms;     /* when the last print counts no more */
+	uint64_t until_ms; /* when the last print counts no more */
 	uint8_t seed[16];
 	unsigned next, prints;
-	uint16_t chain[CHAINS];
+	uint16_t by_gram[GRAM_CHAINS], by_whole[WHOLE_CHAINS];
+	struct link link[LEAK_PRINTS * LINKS];
 	struct entry entry[LEAK_PRINTS];
 	struct stream stream[STREAMS];
 	struct clear clear[LEAK_CLEAR / WAYS][WAYS];
@@ -72,13 +77,10 @@ struct leak *leak_init(void *mem, uint64_t key, const uint8_t seed[16])
 	struct leak *l = mem;
 
 	memset(l, 0, sizeof(*l));
-	memset(l->chain, 0xff, sizeof(l->chain));
+	memset(l->by_gram, 0xff, sizeof(l->by_gram));
+	memset(l->by_whole, 0xff, sizeof(l->by_whole));
 	memcpy(l->seed, seed, sizeof(l->seed));
 	l->key = key;
-	for (unsigned c = 0; c < 256; c++) {
-		l->entering[c] = ascii_lower((uint8_t)c);
-		l->leaving[c] = print_leaving(key) * l->entering[c];
-	}
 	return l;
 }
 
@@ -97,34 +99,54 @@ static uint64_t hash(const struct leak *l, const struct endpoint *e)
 }
 
 /* --- prints ----------------------------------------------------------------- */
-static uint16_t *chain_of(struct leak *l, uint64_t first)
+_Static_assert(LEAK_PRINTS *LINKS < NONE, "links have numbers of 16 bits");
+
+/* Where the chain begins that link k of p is in. */
+static uint16_t *chain_of(struct leak *l, const struct print *p, unsigned k)
 {
-	return &l->chain[first >> CHAIN_SHIFT];
+	return k == BY_WHOLE ? &l->by_whole[p->whole /
+					    (UINT64_MAX / WHOLE_CHAINS + 1)]
+			     : &l->by_gram[p->gram[k] >> 16];
 }
 
-static bool same(const struct print *a, const struct print *b)
+static void put_in(struct leak *l, unsigned entry, unsigned k)
 {
-	return a->first == b->first && a->whole == b->whole && a->n == b->n;
+	uint16_t *first = chain_of(l, &l->entry[entry].print, k);
+	uint16_t me = (uint16_t)(entry * LINKS + k);
+
+	l->link[me] = (struct link){ *first, NONE };
+	if (*first != NONE)
+		l->link[*first].prev = me;
+	*first = me;
+}
+
+static void take_out(struct leak *l, unsigned entry, unsigned k)
+{
+	const struct link *me = &l->link[entry * LINKS + k];
+
+	if (me->prev == NONE)
+		*chain_of(l, &l->entry[entry].print, k) = me->next;
+	else
+		l->link[me->prev].next = me->next;
+	if (me->next != NONE)
+		l->link[me->next].prev = me->prev;
 }
 
 static struct entry *find(struct leak *l, const struct print *p)
 {
-	uint16_t i = *chain_of(l, p->first);
+	uint16_t i = *chain_of(l, p, BY_WHOLE);
 
-	while (i != NONE && !same(&l->entry[i].print, p))
-		i = l->entry[i].next;
-	return i == NONE ? NULL : &l->entry[i];
+	while (i != NONE && !print_eq(&l->entry[i / LINKS].print, p))
+		i = l->link[i].next;
+	return i == NONE ? NULL : &l->entry[i / LINKS];
 }
 
 static void drop(struct leak *l, struct entry *e)
 {
-	uint16_t *at = chain_of(l, e->print.first);
-
 	if (e->until_ms == 0)
 		return;
-	while (&l->entry[*at] != e)
-		at = &l->entry[*at].next;
-	*at = e->next;
+	for (unsigned k = 0; k < LINKS; k++)
+		take_out(l, (unsigned)(e - l->entry), k);
 	e->until_ms = 0;
 	l->prints--;
 }
@@ -135,13 +157,11 @@ void leak_protect(struct leak *l, const struct endpoint *client,
 	struct entry *e = find(l, p);
 
 	if (!e) {
-		uint16_t *at = chain_of(l, p->first);
-
 		e = &l->entry[l->next];
 		drop(l, e);
 		e->print = *p;
-		e->next = *at;
-		*at = (uint16_t)l->next;
+		for (unsigned k = 0; k < LINKS; k++)
+			put_in(l, l->next, k);
 		l->next = (l->next + 1) % LEAK_PRINTS;
 		l->prints++;
 	}
@@ -272,46 +292,75 @@ static struct segment take_apart(struct span frame)
 	return s;
 }
 
-/* Is one of the chain at p, ending behind least? */
-static bool matches(struct leak *l, uint64_t first, struct span at,
-		    size_t least, const struct segment *s, bool clear,
-		    uint64_t now_ms)
-{
-	for (uint16_t i = *chain_of(l, first); i != NONE;
-	     i = l->entry[i].next) {
-		const struct entry *e = &l->entry[i];
+/* Where it is looked, and what counts there. */
+struct place {
+	struct span b;
+	size_t starts; /* texts that begin within so many octets */
+	size_t old;    /* and end behind so many */
+	const struct endpoint *client;
+	bool clear; /* its client's own texts only */
+	uint64_t now_ms;
+	/* Many texts begin as many others do: reckoned once for all of them. */
+	size_t at;
+	uint64_t whole[PRINT_MAX]; /* of the octets at at */
+};
 
-		if (e->print.first != first || e->until_ms <= now_ms ||
-		    e->print.n > at.n || e->print.n <= least)
-			continue;
-		if (clear && !endpoint_eq(&e->client, &s->src))
-			continue;
-		if (print_number(l->key, at.p, e->print.n) == e->print.whole)
+enum { NOWHERE = -1 };
+
+static uint64_t whole_of(const struct leak *l, struct place *w, size_t at,
+			 size_t n)
+{
+	size_t left = w->b.n - at;
+
+	if (w->at != at)
+		print_whole(l->key, w->b.p + at,
+			    left < PRINT_MAX ? left : PRINT_MAX, w->whole);
+	w->at = at;
+	return w->whole[n - 1];
+}
+
+/* Does a text stand at at? */
+static bool stands(const struct leak *l, const struct entry *e, struct place *w,
+		   size_t at)
+{
+	size_t n = e->print.n;
+
+	return e->until_ms > w->now_ms && at < w->starts && n <= w->b.n - at &&
+	       at + n > w->old &&
+	       (!w->clear || endpoint_eq(&e->client, w->client)) &&
+	       whole_of(l, w, at, n) == e->print.whole;
+}
+
+/* One of those that have this gram, which is at i. */
+static bool matches(const struct leak *l, uint16_t link, uint32_t gram,
+		    struct place *w, size_t i)
+{
+	for (; link != NONE; link = l->link[link].next) {
+		const struct entry *e = &l->entry[link / LINKS];
+		unsigned k = link % LINKS;
+
+		if (e->print.gram[k] == gram && k <= i &&
+		    stands(l, e, w, i - k))
 			return true;
 	}
 	return false;
 }
 
-/* Texts that begin within the first `starts` octets of b and end behind the
- * first `old`. */
-static bool scan(struct leak *l, struct span b, size_t starts, size_t old,
-		 const struct segment *s, bool clear, uint64_t now_ms)
+static bool scan(const struct leak *l, struct place *w)
 {
-	uint64_t h;
+	struct span b = w->b;
 
-	if (b.n < PRINT_FIRST || l->prints == 0 || l->until_ms <= now_ms)
+	if (l->prints == 0 || l->until_ms <= w->now_ms)
 		return false; /* there is nothing to look for */
-	h = print_number(l->key, b.p, PRINT_FIRST);
-	for (size_t i = 0;; i++) {
-		if (l->chain[h >> CHAIN_SHIFT] != NONE &&
-		    matches(l, h, span_skip(b, i), old > i ? old - i : 0, s,
-			    clear, now_ms))
+	w->at = (size_t)NOWHERE;
+	for (size_t i = 0; i + PRINT_GRAM <= b.n; i += PRINT_STEP) {
+		uint32_t gram = print_gram(l->key, b.p + i);
+		uint16_t link = l->by_gram[gram >> 16];
+
+		if (link != NONE && matches(l, link, gram, w, i))
 			return true;
-		if (i + 1 >= starts || i + PRINT_FIRST >= b.n)
-			return false;
-		h = h * l->key +
-		    (l->entering[b.p[i + PRINT_FIRST]] - l->leaving[b.p[i]]);
 	}
+	return false;
 }
 
 static struct stream *stream_of(struct leak *l, const struct segment *s)
@@ -345,9 +394,13 @@ bool leak_look(struct leak *l, struct span frame, uint64_t now_ms,
 	       struct leak_hit *hit)
 {
 	struct segment s = take_apart(frame);
-	bool clear = s.tcp && allowed(l, &s.src, now_ms), found;
+	struct place w = { .b = frame,
+			   .starts = frame.n,
+			   .client = &s.src,
+			   .clear = s.tcp && allowed(l, &s.src, now_ms),
+			   .now_ms = now_ms };
+	bool found = scan(l, &w);
 
-	found = scan(l, frame, frame.n, 0, &s, clear, now_ms);
 	if (s.tcp && s.data.n > 0) {
 		struct stream *t = stream_of(l, &s);
 		uint8_t seam[2 * TAIL];
@@ -355,8 +408,9 @@ bool leak_look(struct leak *l, struct span frame, uint64_t now_ms,
 
 		memcpy(seam, t->tail, t->n);
 		memcpy(seam + t->n, s.data.p, n);
-		if (t->n > 0 && scan(l, (struct span){ seam, t->n + n }, t->n,
-				     t->n, &s, clear, now_ms))
+		w.b = (struct span){ seam, t->n + n };
+		w.starts = w.old = t->n;
+		if (t->n > 0 && scan(l, &w))
 			found = true;
 		keep_tail(t, &s);
 	}

@@ -150,6 +150,52 @@ static void over_the_end_of_segments(void **state)
 			  (struct span){ (uint8_t *)secret + 20, n - 20 }, 1));
 }
 
+static void wherever_it_stands(void **state)
+{
+	static const char shortest[] = "sixteen octets..";
+	char all[80] = "";
+
+	(void)state;
+	protect(4000, secret, 0);
+	protect(4000, shortest, 0);
+	for (int i = 0; i < 30; i++) {
+		snprintf(all, sizeof(all), "%.*s%s", i,
+			 "thirty octets of something else", secret);
+		assert_true(text(4000, all, 1));
+		snprintf(all, sizeof(all), "%.*s%s", i,
+			 "thirty octets of something else", shortest);
+		assert_true(text(4000, all, 1));
+		all[strlen(all) - 1] = ' ';
+		assert_false(text(4000, all, 1));
+	}
+}
+
+/* Headers do: which of them it is, the rest decides. */
+static void many_begin_alike(void **state)
+{
+	char mem[60];
+
+	(void)state;
+	for (unsigned i = 0; i < LEAK_PRINTS; i++) {
+		snprintf(mem, sizeof(mem), "Date: Mon, 30 Nov 2026 %u", i);
+		protect(4000, mem, 0);
+	}
+	assert_true(text(1, "Date: Mon, 30 Nov 2026 0\r\n", 1));
+	assert_true(text(1, "Date: Mon, 30 Nov 2026 4711\r\n", 1));
+	assert_false(text(1, "Date: Mon, 30 Nov 2026 x\r\n", 1));
+	for (unsigned i = 0; i < LEAK_PRINTS; i += 2) {
+		struct endpoint c = client(4000);
+		struct print p;
+
+		snprintf(mem, sizeof(mem), "Date: Mon, 30 Nov 2026 %u", i);
+		p = print(mem);
+		leak_forget(l, &c, &p);
+	}
+	assert_int_equal(leak_prints(l), LEAK_PRINTS / 2);
+	assert_true(text(1, "Date: Mon, 30 Nov 2026 4711\r\n", 1));
+	assert_false(text(1, "Date: Mon, 30 Nov 2026 4\r\n", 1));
+}
+
 static void a_connection_in_clear(void **state)
 {
 	struct endpoint mine = client(4000), other = client(5000);
@@ -295,6 +341,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_text_is_found),
 		TEST(over_the_end_of_segments),
+		TEST(wherever_it_stands),
+		TEST(many_begin_alike),
 		TEST(a_connection_in_clear),
 		TEST(a_clear_one_stays_clear_while_it_speaks),
 		TEST(other_wrappings),

@@ -45,8 +45,7 @@ static void log_print(const struct print *p, struct feed_log *log)
 	size_t i = 0;
 
 	for (; i < sizeof(known) / sizeof(known[0]); i++)
-		if (print_of(KEY, span_str(known[i]), &k) &&
-		    k.first == p->first && k.whole == p->whole && k.n == p->n)
+		if (print_of(KEY, span_str(known[i]), &k) && print_eq(&k, p))
 			break;
 	feed_mark(log, ' ', (long)i);
 }

@@ -32,6 +32,7 @@
 enum {
 	WITNESS_TICK_MS = 250,
 	WITNESS_BATCH = 64, /* frames a turn */
+	WITNESS_NAP_MS = 2,
 	WITNESS_TEST_MS = 86400000,
 	WITNESS_CANARY_MS = 3000, /* then it is lost */
 	WITNESS_CONSOLES = 32,	  /* questions at once */
@@ -45,6 +46,7 @@ struct witness {
 	struct watch relay[IPC_RELAYS_MAX];
 	struct leak *leak;
 	uint64_t key, now;
+	bool nap;	    /* the tap is empty for now */
 	uint16_t ports[32]; /* that are watched */
 	unsigned ports_n;
 };
@@ -61,9 +63,9 @@ void verify_init(void);
 void verify_reset(void);
 void verify_protect(const struct ipc_msg *m);
 void verify_expose(const struct ipc_msg *m);
-/* Look at what the tap has. The prints that were named before it left are known
- * by then: `hear` reads them. */
-void verify_frames(void (*hear)(void));
+/* Look at what the tap has, at WITNESS_BATCH frames at most; true: there may be more.
+ * The prints that were named before it left are known by then: `hear` reads them. */
+bool verify_frames(void (*hear)(void));
 /* Begin a self-test unless one is under way; console: it waits for the result. */
 void verify_ask(bool console);
 void verify_tick(void);
