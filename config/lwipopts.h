@@ -8,6 +8,8 @@
 #ifndef LWIPOPTS_H
 #define LWIPOPTS_H
 
+#include <stdlib.h>
+
 #define NO_SYS		     1
 #define SYS_LIGHTWEIGHT_PROT 0
 #define LWIP_NETCONN	     0
@@ -38,10 +40,15 @@
 #define LWIP_HAVE_LOOPIF     0
 
 /* --- memory: from the heap, bounded by the caps of firmware/ip ------------- */
-#define MEM_LIBC_MALLOC 1
-#define MEMP_MEM_MALLOC 1
-#define MEM_ALIGNMENT	8
-#define LWIP_STATS	0
+#define MEM_CUSTOM_ALLOCATOR 1
+#define MEM_CUSTOM_MALLOC    ip_heap_take /* ip/ip_heap.h */
+#define MEM_CUSTOM_FREE	     ip_heap_give
+#define MEM_CUSTOM_CALLOC    calloc
+#define MEMP_MEM_MALLOC	     1
+#define MEM_ALIGNMENT	     8
+void *ip_heap_take(size_t n);
+void ip_heap_give(void *p);
+#define LWIP_STATS 0
 
 /* --- borrowed addresses ----------------------------------------------------- */
 /* A client may use one source port towards two servers: every pcb also gets
