@@ -25,7 +25,7 @@ enum {
 	GATE_LINE = 2048, /* 512 and what extensions add: RFC 5321 4.5.3.1.4 */
 	GATE_REPLY = 8192,
 	GATE_OUT_CLIENT = GATE_REPLY + 4096,
-	GATE_OUT_SERVER = 32768,
+	GATE_OUT_SERVER = 65536, /* a read of relay passes in one piece */
 	GATE_EXPECT = 64,
 	GATE_ERRORS = 10, /* then 421 */
 	GATE_GARBAGE = 4, /* more for what is no SMTP: 421 to the third */
