@@ -93,6 +93,15 @@ uint32_t guess_wrong(struct guess *g, const uint8_t ip[16], uint64_t now_ms)
 	return wait;
 }
 
+unsigned guess_count(const struct guess *g, const uint8_t ip[16],
+		     uint64_t now_ms)
+{
+	uint64_t who = source_of(g, ip);
+	const struct guess_count *own = find(g, who);
+
+	return own->who == who ? (unsigned)counted(own, now_ms) : 0;
+}
+
 void guess_right(struct guess *g, const uint8_t ip[16])
 {
 	uint64_t who = source_of(g, ip);

@@ -49,6 +49,10 @@ bool guess_may(const struct guess *g, const uint8_t ip[16], uint64_t now_ms);
 /* It was wrong. Returns how many milliseconds the answer has to wait. */
 uint32_t guess_wrong(struct guess *g, const uint8_t ip[16], uint64_t now_ms);
 
+/* How many were wrong, of those that are not forgotten; at most GUESS_MAX. */
+unsigned guess_count(const struct guess *g, const uint8_t ip[16],
+		     uint64_t now_ms);
+
 /* It was right. */
 void guess_right(struct guess *g, const uint8_t ip[16]);
 

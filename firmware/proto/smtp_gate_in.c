@@ -117,6 +117,30 @@ void gin_end(struct smtp_gate_in *g, enum gate_wish how)
 		g->wish = how;
 }
 
+void gin_held(struct smtp_gate_in *g)
+{
+	gin_answer(g, g->held.code, g->held.status, g->held.text);
+	if (g->held.code == 421)
+		gin_end(g, GATE_CLOSE);
+	else
+		gin_wait(g, GIN_READY);
+}
+
+void gin_hold(struct smtp_gate_in *g, uint32_t wait_ms)
+{
+	if (wait_ms == 0) {
+		gin_held(g);
+		return;
+	}
+	gin_wait(g, GIN_HOLD);
+	g->deadline_ms = g->now_ms + wait_ms;
+}
+
+void smtp_gate_in_slow(struct smtp_gate_in *g, uint32_t wait_ms)
+{
+	g->wait_ms = wait_ms;
+}
+
 struct gate_event *gin_note(struct smtp_gate_in *g, enum gate_event_type type)
 {
 	struct gate_event *ev = gate_events_add(&g->events, type);
@@ -466,7 +490,7 @@ void smtp_gate_in_tick(struct smtp_gate_in *g, uint64_t now_ms)
 		return;
 	}
 	if (g->phase == GIN_HOLD) {
-		gin_auth_held(g);
+		gin_held(g);
 		return;
 	}
 	gin_note(g, GATE_EV_PROTOCOL)->error = E_PEER_TIME;
@@ -510,11 +534,11 @@ static const char *phase_name(const struct smtp_gate_in *g)
 	case GIN_TLS: return "handshake";
 	case GIN_AUTH:
 	case GIN_ANSWER:
-	case GIN_HOLD:
 	case GIN_SEAL: return "log-on";
 	case GIN_DATA: return "data";
 	case GIN_BODY: return "message";
 	case GIN_DOT: return "waiting";
+	case GIN_HOLD:
 	case GIN_SWALLOW: return "refusing";
 	case GIN_QUIT: return "quit";
 	case GIN_RAW: return "left alone";

@@ -51,6 +51,9 @@ size_t smtp_gate_in_feed(struct smtp_gate_in *g, enum side from,
 /* True if octets from that side could be taken now. */
 bool smtp_gate_in_hungry(const struct smtp_gate_in *g, enum side from);
 
+/* A sender who is refused from now on hears of it after so many milliseconds. */
+void smtp_gate_in_slow(struct smtp_gate_in *g, uint32_t wait_ms);
+
 /* What waits for a side; valid until the next call on g. */
 struct span smtp_gate_in_out(const struct smtp_gate_in *g, enum side to);
 void smtp_gate_in_sent(struct smtp_gate_in *g, enum side to, size_t n);

@@ -75,15 +75,6 @@ static void over(struct smtp_gate_in *g, struct gin_refusal r, const char *why)
 	g->held = r;
 }
 
-void gin_auth_held(struct smtp_gate_in *g)
-{
-	gin_answer(g, g->held.code, g->held.status, g->held.text);
-	if (g->held.code == 421)
-		gin_end(g, GATE_CLOSE);
-	else
-		gin_wait(g, GIN_READY);
-}
-
 void gin_auth(struct smtp_gate_in *g, struct span arg)
 {
 	struct span name = arg, text;
@@ -125,14 +116,14 @@ void gin_auth_line(struct smtp_gate_in *g, struct span line)
 	}
 	over(g, (struct gin_refusal){ 501, "5.7.0", "log-on given up" },
 	     "the client gave it up");
-	gin_auth_held(g);
+	gin_held(g);
 }
 
 void gin_auth_long(struct smtp_gate_in *g)
 {
 	over(g, (struct gin_refusal){ 500, "5.5.6", "line too long" },
 	     "line too long");
-	gin_auth_held(g);
+	gin_held(g);
 }
 
 /* --- what the caller answers ------------------------------------------------------ */
@@ -235,12 +226,7 @@ void smtp_gate_in_auth_unknown(struct smtp_gate_in *g, enum logon_result why,
 	if (!granted(g, GIN_AUTH, GATE_AUTH))
 		return;
 	over(g, r, r.text);
-	if (wait_ms == 0) {
-		gin_auth_held(g);
-		return;
-	}
-	gin_wait(g, GIN_HOLD);
-	g->deadline_ms = g->now_ms + wait_ms;
+	gin_hold(g, wait_ms);
 }
 
 void smtp_gate_in_sealed(struct smtp_gate_in *g, bool ok)

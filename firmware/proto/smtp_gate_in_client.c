@@ -81,7 +81,6 @@ static void refuse(struct smtp_gate_in *g, const struct inbound_rule *rule,
 	struct gate_event *ev = gin_note(g, GATE_EV_MAIL_REFUSED);
 	/* It cannot say STARTTLS if we cannot: that will be mended. */
 	bool ours = result == TLS_STARTTLS_NOT_SUPPORTED && !g->can_tls;
-	char line[800];
 	struct text t;
 
 	if (ours)
@@ -90,7 +89,7 @@ static void refuse(struct smtp_gate_in *g, const struct inbound_rule *rule,
 	ev->result = result;
 	text_init(&t, ev->why, sizeof(ev->why));
 	text_str(&t, why);
-	text_init(&t, line, sizeof(line));
+	text_init(&t, g->refusal_mem, sizeof(g->refusal_mem));
 	text_str(&t, "mail from ");
 	text_str(&t, g->domain);
 	text_str(&t, " must come ");
@@ -102,7 +101,9 @@ static void refuse(struct smtp_gate_in *g, const struct inbound_rule *rule,
 	text_str(&t, ", line ");
 	text_u64(&t, rule->line);
 	text_str(&t, ")");
-	gin_answer(g, ev->code, ours ? "4.7.0" : "5.7.0", line);
+	g->held = (struct gin_refusal){ ev->code, ours ? "4.7.0" : "5.7.0",
+					g->refusal_mem };
+	gin_hold(g, g->wait_ms);
 }
 
 /* May mail from this sender come on this channel? False: it has been told. */

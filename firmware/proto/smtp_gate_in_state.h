@@ -32,6 +32,7 @@ enum {
 	GIN_GARBAGE = 3,	/* the same, of what is no SMTP at all */
 	GIN_LOGONS = 3,		/* that fail, then 421 */
 	GIN_LINE_FLOOD = 65536, /* a line that is still not at its end */
+	GIN_REFUSAL = 800,
 };
 
 /* What the gate waits for. */
@@ -50,7 +51,7 @@ enum gin_phase {
 	GIN_TLS,     /* the handshake, which the caller does */
 	GIN_AUTH,    /* the keeper of secrets */
 	GIN_ANSWER,  /* the client's answer to 334 */
-	GIN_HOLD,    /* the time to say that a log-on failed */
+	GIN_HOLD,    /* the time to say what is refused */
 	GIN_SEAL,    /* the seal, which the caller makes */
 	GIN_BODY,    /* the client's message, which streams */
 	GIN_DOT,     /* the reply to it */
@@ -59,7 +60,7 @@ enum gin_phase {
 	GIN_END,     /* the wish is CLOSE or ABORT */
 };
 
-/* A reply of our own; text is static. */
+/* A reply of our own; text is static, or refusal_mem. */
 struct gin_refusal {
 	uint16_t code;
 	const char *status, *text;
@@ -85,7 +86,9 @@ struct smtp_gate_in {
 	/* a log-on */
 	struct gate_heard heard;
 	unsigned logons_failed;
+
 	struct gin_refusal held; /* what is said after GIN_HOLD */
+	uint32_t wait_ms;	 /* how long that is, of a sender's refusal */
 
 	/* the transaction */
 	bool mail;		     /* the server has taken MAIL */
@@ -104,6 +107,7 @@ struct smtp_gate_in {
 	struct smtp_reply reply;
 	struct buf out_c, out_s;
 	uint8_t line_mem[GIN_LINE];
+	char refusal_mem[GIN_REFUSAL];
 	uint8_t reply_mem[GIN_REPLY];
 	uint8_t out_c_mem[GIN_OUT_CLIENT];
 	uint8_t out_s_mem[GIN_OUT_SERVER];
@@ -121,6 +125,10 @@ void gin_pass(struct smtp_gate_in *g);
 void gin_tell(struct smtp_gate_in *g, struct span line, enum gin_phase wait);
 void gin_wait(struct smtp_gate_in *g, enum gin_phase phase);
 void gin_end(struct smtp_gate_in *g, enum gate_wish how);
+/* Answer what g->held has after so many milliseconds; 421 ends the session. */
+void gin_hold(struct smtp_gate_in *g, uint32_t wait_ms);
+/* They are over. */
+void gin_held(struct smtp_gate_in *g);
 struct gate_event *gin_note(struct smtp_gate_in *g, enum gate_event_type type);
 /* A peer broke the protocol: what the client waits for gets a 4xx. */
 void gin_broken(struct smtp_gate_in *g, enum side side, int error,
@@ -145,8 +153,6 @@ void gin_auth(struct smtp_gate_in *g, struct span arg);
 void gin_auth_line(struct smtp_gate_in *g, struct span line);
 /* A line that was too long for one. */
 void gin_auth_long(struct smtp_gate_in *g);
-/* The time of GIN_HOLD is over. */
-void gin_auth_held(struct smtp_gate_in *g);
 /* "AUTH NTLM", as a capability; nothing if there is nothing to offer. */
 void gin_auth_offer(const struct smtp_gate_in *g, struct text *out);
 

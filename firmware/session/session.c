@@ -474,6 +474,11 @@ void session_heard_unknown(struct session *s, enum logon_result why,
 	move(s);
 }
 
+void session_slow(struct session *s, uint32_t wait_ms)
+{
+	smtp_gate_in_slow(s->gate.in, wait_ms);
+}
+
 struct sign_ask session_sign(const struct session *s)
 {
 	struct sign_ask q = { .hash_n = 0 };

@@ -86,6 +86,9 @@ void session_heard_known(struct session *s, struct span account,
 void session_heard_unknown(struct session *s, enum logon_result why,
 			   uint32_t wait_ms);
 
+/* Of a client outside, as the gate has it. */
+void session_slow(struct session *s, uint32_t wait_ms);
+
 /* With SESSION_SIGN: what is to be signed for a handshake that waits. Empty: there is
  * no such signature to be had. */
 struct sign_ask session_sign(const struct session *s);

@@ -411,6 +411,7 @@ static void run(struct talk *t, const uint8_t *p, size_t n, bool by_octet)
 	t->now = 1000;
 	t->g = smtp_gate_in_init(memory[by_octet],
 				 t->passing ? &passing : &ruled, &start);
+	smtp_gate_in_slow(t->g, (p[0] & 8) != 0 ? 3000 : 0);
 	for (size_t i = 1; i < n && i < STEPS; i++)
 		step(t, p[i]);
 }

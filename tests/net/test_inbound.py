@@ -126,6 +126,20 @@ def test_refused_in_clear(box, server, sender):
     assert "event=sender-refused" in net.cli("show log")
 
 
+def test_who_goes_on_with_what_is_refused_waits(box, server):
+    """By where he is, and for the refusals alone."""
+    with Outside(source=("198.51.100.78", 0)) as c:
+        c.hello()
+        took = []
+        for _ in range(10):
+            began = time.monotonic()
+            assert c.cmd("MAIL FROM:<a@req.example>")[0] == 530
+            took.append(time.monotonic() - began)
+        assert took[8] > 0.9 and took[9] > 1.9 and took[0] < took[9], took
+        assert deliver(box, c, "a@free.example", False).final == 250
+    assert len(server.stored) == 1
+
+
 def test_version_too_low(box, server, authority):
     with Outside() as c:
         c.in_tls(authority, high=ssl.TLSVersion.TLSv1_2)

@@ -28,6 +28,7 @@ enum op {
 	ASKS, /* the answer is a challenge */
 	IN,   /* it is "account", or "account seal" or "account half" sealed */
 	OUT,  /* it is nobody: "refused 1000", "weak", "bad", "later", "keys" */
+	SLOW, /* who is refused hears of it after so many milliseconds */
 	SEAL, /* a seal is wished and made; "no": there is no memory */
 };
 
@@ -302,6 +303,9 @@ static inline void step(struct talk *t, const struct step *s)
 	case WAIT:
 		t->now += strtoul(s->text, NULL, 10);
 		smtp_gate_in_tick(t->g, t->now);
+		break;
+	case SLOW:
+		smtp_gate_in_slow(t->g, (uint32_t)strtoul(s->text, NULL, 10));
 		break;
 	case WISH: wishes(t, s->text); break;
 	case EOF_: smtp_gate_in_eof(t->g, side); break;

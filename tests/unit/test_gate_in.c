@@ -568,6 +568,53 @@ static void a_sender_that_cannot_be_read(void **state)
 	}
 }
 
+/* Who goes on with what is refused waits for the answer; what he says meanwhile waits,
+ * too, and other senders do not. */
+static void a_refusal_that_comes_late(void **state)
+{
+	static const struct step s[] = {
+		IN_CLEAR,
+		{ TO_S, "" },
+		{ EVENT, NULL },
+		{ SLOW, "2000" },
+		{ C, "MAIL FROM:<a@tls.example>\r\n" },
+		{ EVENT, "mail refused tls.example" },
+		{ TO_C, "" },
+		{ WAIT, "1999" },
+		{ TO_C, "" },
+		{ WAIT, "1" },
+		{ TO_C, "530 5.7.0 mail from tls.example must come inside TLS: "
+			"it came in clear; say STARTTLS first (policy for "
+			"tls.example, line 3)\r\n" },
+		{ TO_S, "" },
+		ASK("MAIL FROM:<a@o.example>\r\n", "250 ok\r\n"),
+		{ END, NULL },
+	};
+	static const struct step leaves[] = {
+		IN_CLEAR,
+		{ SLOW, "2000" },
+		{ C, "MAIL FROM:<a@tls.example>\r\n" },
+		{ EOF_, "client" },
+		{ WISH, "close" },
+		{ END, NULL },
+	};
+	static const struct step lost[] = {
+		IN_CLEAR,
+		{ SLOW, "2000" },
+		{ C, "MAIL FROM:<a@tls.example>\r\n" },
+		{ GONE, "server" },
+		{ TO_C, "421 4.4.2 the connection to the server inside was "
+			"lost\r\n" },
+		{ WISH, "close" },
+		{ END, NULL },
+	};
+
+	(void)state;
+	run(s);
+	run(leaves);
+	run(lost);
+}
+
 static void a_new_list_counts_from_the_next_sender(void **state)
 {
 	void *mem = malloc(smtp_gate_in_size());
@@ -613,6 +660,7 @@ int main(void)
 		cmocka_unit_test(starttls_of_the_server_inside),
 		cmocka_unit_test(a_sender_who_must_come_inside_tls),
 		cmocka_unit_test(a_sender_that_cannot_be_read),
+		cmocka_unit_test(a_refusal_that_comes_late),
 		cmocka_unit_test(a_new_list_counts_from_the_next_sender),
 	};
 

@@ -31,6 +31,7 @@ static void slower_then_none(void **state)
 	(void)state;
 	for (unsigned i = 0; i < GUESS_MAX; i++) {
 		assert_true(guess_may(&g, v4, now));
+		assert_int_equal(guess_count(&g, v4, now), i);
 		assert_int_equal(guess_wrong(&g, v4, now), wait[i < 5 ? i : 4]);
 		now += 10;
 	}

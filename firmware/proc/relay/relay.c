@@ -264,6 +264,7 @@ static void start(char **argv)
 		program_die(&R.prog, "peer memory");
 	R.peers = peer_memory_init(memory, R.key);
 	relay_learn_init();
+	relay_inbound_init();
 	give_memory_back();
 	R.prog.on_boss = on_boss;
 	for (uint32_t i = 0; i < R.prog.given_n; i++)

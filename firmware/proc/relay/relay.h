@@ -143,7 +143,10 @@ void relay_verify_judged(const struct conn *c, const struct gate_event *ev);
 /* witness is there, or another one. */
 void relay_verify_attach(struct ipc_msg *m);
 
-/* relay_inbound.c: an event of a session whose client is outside. */
+/* relay_inbound.c: a session begins whose client is outside, as IPC_FLOW_OPEN says
+ * (NULL: no room); an event of it. */
+void relay_inbound_init(void);
+struct session *relay_inbound_session(const struct ipc_msg *m);
 void relay_inbound_told(struct conn *c, const struct gate_event *ev);
 
 /* Take IPC_FLOW_*: descriptors that are kept are taken out of m. Without those

@@ -523,9 +523,7 @@ static struct session *new_session(const struct ipc_msg *m)
 	};
 
 	if (m->client_port == OUTSIDE)
-		return session_new_in(&current()->policy, R.identity,
-				      m->tls_only,
-				      relay_peers_calls(&m->client), R.now);
+		return relay_inbound_session(m);
 	return session_new(&current()->policy, current()->trust, R.identity,
 			   &start);
 }

@@ -1,8 +1,47 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* relay_inbound - what is told about a session whose client is outside. */
+/*
+ * relay_inbound - what is told about a session whose client is outside; and who goes
+ * on with what is refused waits for the answer, by where he is. Each relay counts for
+ * itself.
+ */
 #include <stdio.h>
+#include "auth/guess.h"
 #include "base/text.h"
 #include "proc/relay/relay.h"
+
+enum { REFUSED_AT_ONCE = 8 }; /* of GUESS_MAX: 1, 2, then 4 seconds */
+
+static struct guess refusals;
+
+void relay_inbound_init(void)
+{
+	memcpy(refusals.key, R.key, sizeof(refusals.key));
+}
+
+/* A server whose mail is refused by mistake brings many; the first answers are for who
+ * looks into it. */
+static uint32_t wait_of(const struct endpoint *client)
+{
+	unsigned n = guess_count(&refusals, client->ip, R.now);
+	uint32_t ms = GUESS_WAIT_MS;
+
+	if (n < REFUSED_AT_ONCE)
+		return 0;
+	for (n -= REFUSED_AT_ONCE; n > 0 && ms < GUESS_WAIT_MAX_MS; n--)
+		ms *= 2;
+	return ms;
+}
+
+struct session *relay_inbound_session(const struct ipc_msg *m)
+{
+	struct session *s = session_new_in(
+		&R.snapshot[R.current].policy, R.identity, m->tls_only,
+		relay_peers_calls(&m->client), R.now);
+
+	if (s)
+		session_slow(s, wait_of(&m->client));
+	return s;
+}
 
 static void count(enum counter c, uint64_t n)
 {
@@ -71,7 +110,11 @@ void relay_inbound_told(struct conn *c, const struct gate_event *ev)
 			 "event=client-tls-failed client=%s", client_of(c));
 		program_log_why(&R.prog, SEV_NOTICE, line, span_str(ev->why));
 		break;
-	case GATE_EV_MAIL_REFUSED: refusal(c, ev); break;
+	case GATE_EV_MAIL_REFUSED:
+		refusal(c, ev);
+		(void)guess_wrong(&refusals, c->client.ip, R.now);
+		session_slow(c->session, wait_of(&c->client));
+		break;
 	case GATE_EV_BOX_CALLS:
 		session_status(c->session, &st);
 		relay_peers_call(ev->domain, st.channel, &c->client);
