@@ -2,9 +2,11 @@
 /* program - see program.h. */
 #include <poll.h>
 #include <stdarg.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/text.h"
@@ -155,6 +157,16 @@ static void take_given(struct program *p)
 	}
 }
 
+/* Who wakes one of us goes on with what it is at: so frames, and what they carry, pass
+ * from program to program in batches, instead of one at a time. boss stays as it is, and
+ * has the processor when it wants it. (musl has the function, but it does nothing.) */
+static void be_patient(void)
+{
+	const struct sched_param none = { .sched_priority = 0 };
+
+	(void)syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &none);
+}
+
 void program_start(struct program *p, enum role role, char **argv)
 {
 	/* The C library opens its time zone at first use: later it may not. */
@@ -165,6 +177,7 @@ void program_start(struct program *p, enum role role, char **argv)
 	p->index = argv[1] ? (uint32_t)strtoul(argv[1], NULL, 10) : 0;
 	if (loop_init(&p->loop) != OK)
 		program_die(p, "no epoll");
+	be_patient();
 	take_given(p);
 	if (!p->stats)
 		program_die(p, "no statistics memory was given");
