@@ -1,10 +1,30 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What is lost in flash, and the ways back: the box protects nobody less than
 before."""
+import contextlib
+import threading
+
 import pytest
 from mailkit import Client, Gone
 from bootkit import ASKS, PLAIN, prompt
 from lamps import Lamps
+
+
+@contextlib.contextmanager
+def key_held(machine):
+    """QEMU's key springs back after a tenth of a second of the board's time."""
+    up = threading.Event()
+
+    def hold():
+        while not up.wait(0.02):
+            machine.qmp("system_powerdown")
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        yield
+    finally:
+        up.set()
+        thread.join()
 
 
 def test_both_slots_are_bad(box, images):
@@ -36,6 +56,15 @@ def test_asked_for(box):
         assert first == 0
         serial.until("Press Enter")
     box.works()
+
+
+def test_a_key_is_held(box):
+    """Then it asks; with the key let go, the next start is as ever."""
+    with box.nobody_has_it(), box.power() as serial, key_held(box.machine):
+        serial.until("The key is held")
+        serial.until(ASKS)
+    box.again()
+    box.enforces()
 
 
 def test_without_its_store_the_box_is_closed(box):

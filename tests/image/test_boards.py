@@ -51,7 +51,8 @@ def chips(root):
 
 def variables(board):
     return dict(line.split("=", 1)
-                for line in text(board, "uboot.env").splitlines())
+                for line in text(board, "uboot.env").splitlines()
+                if not line.startswith("#"))
 
 
 def uboot(board):
@@ -140,6 +141,9 @@ def test_uboot_knows_that_map(board):
     numbers = re.findall(r"0x[0-9a-f]+", env["factory_reset"])
     assert [int(n, 0) for n in numbers] == [at["config"].at, at["config"].size]
     assert env["bootfile"] == f"sealwire-{board}.itb"
+    # A board may look at a key first; then it does what all do.
+    does = re.search("^bootcmd=(.*)$", (ROOT / "config/uboot.env").read_text(), re.M)
+    assert env.get("bootcmd", does[1]).endswith(does[1])
 
 
 def test_the_loader_is_where_spl_looks_for_it(board):
