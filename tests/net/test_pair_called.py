@@ -90,6 +90,22 @@ def test_each_knows_the_other(box):
     assert peers_of(right) == {} == peers_of(left, "client")
 
 
+def test_not_while_others_judge(box):
+    """There is nothing to write where mail from outside is not ours to judge."""
+    left, right = box.ends["there"]
+    before = right.cli("show running-config")
+    with net.Cli(right.place) as c:
+        c("configure")
+        c("inbound off")
+        c("commit")
+    with pytest.raises(net.LabError, match="not ours to judge"):
+        right.cli(f"peer pin {FROM} sha256:{own_key(left)}")
+    file = box.folder / "before.conf"
+    file.write_text(before)
+    right.cli(f"config load {file}")
+    wait_offer(at=right.address)
+
+
 def test_each_pins_with_one_command(box, people):
     left, right = box.ends["there"]
     for end, t, domain, far in (left, people[0], TO, right), \
