@@ -164,8 +164,10 @@ static void on_wire(struct watch *w, uint32_t events)
 		while (m.fd_n > 0)
 			close(m.fd[--m.fd_n]);
 	}
-	if (r != E_AGAIN) /* all TCP is gone with it, the streams end */
-		lose(w, ROLE_WIRE, r);
+	if (r == E_AGAIN)
+		return;
+	lose(w, ROLE_WIRE, r);
+	relay_conn_lost();
 }
 
 /* --- keys ------------------------------------------------------------------------ */
@@ -213,9 +215,10 @@ static void on_boss(struct program *p, struct ipc_msg *m)
 {
 	(void)p;
 	/* Sessions wait until there is a policy to judge them by. */
-	if (m->type == IPC_PEER && m->role == ROLE_WIRE)
+	if (m->type == IPC_PEER && m->role == ROLE_WIRE) {
 		watch_peer(&R.wire, m, EPOLLET, on_wire);
-	else if (m->type == IPC_PEER && m->role == ROLE_CONFD) {
+		relay_conn_lost();
+	} else if (m->type == IPC_PEER && m->role == ROLE_CONFD) {
 		watch_peer(&R.confd, m, EPOLLIN, on_confd);
 		relay_learn_attach();
 	} else if (m->type == IPC_PEER && m->role == ROLE_WITNESS)

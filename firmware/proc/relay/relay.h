@@ -47,7 +47,8 @@ struct conn {
 		bool quiet; /* was read empty; epoll says when it is not */
 	} in[SIDES];
 	bool dialing, dead, dirty;
-	uint32_t asked;	    /* of keys last: the turn of a log-on */
+	uint32_t asked; /* of keys last: the turn of a log-on */
+	uint64_t asked_ms;
 	bool logging_on;    /* keys has something of it */
 	uint64_t sign_turn; /* of the signature that keys was asked for; 0 */
 	uint64_t sign_ms;   /* when that was */
@@ -157,6 +158,8 @@ struct conn *relay_conn_find(uint32_t flow); /* NULL: there is none */
 void relay_conn_time(struct conn *c);
 /* Something may have changed for the session: do what there is to do. */
 void relay_conn_run(struct conn *c);
+/* wire is gone, and all TCP with it; the next one counts its flows anew. */
+void relay_conn_lost(void);
 /* Who waits to know where a host is asks again. */
 void relay_conn_routes(void);
 void relay_conn_set_policy(const struct relay_snapshot *s);
@@ -193,6 +196,8 @@ void relay_logon_end(struct conn *c);
 void relay_logon_reply(const struct ipc_msg *m);
 /* keys is gone, and all that it was asked. */
 void relay_logon_lost(void);
+/* Its answer to this one is not to come any more: that was said; run the session. */
+bool relay_logon_late(struct conn *c);
 
 /* relay_borrow.c. b->net.fd is -1 before the first time. _dial: from, if it has an
  * address, or anybody; false: wire is not there. _message: what wire says; a

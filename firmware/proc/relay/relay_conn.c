@@ -659,6 +659,12 @@ void relay_conn_message(struct ipc_msg *m)
 	relay_conn_run(c);
 }
 
+void relay_conn_lost(void)
+{
+	for (struct conn *c = R.conns; c; c = c->next)
+		die(c, true, true);
+}
+
 void relay_conn_routes(void)
 {
 	for (struct conn *c = R.conns; c; c = c->next)
@@ -687,7 +693,7 @@ void relay_conn_turn(void)
 		for (struct conn *c = R.conns; c; c = c->next)
 			if (!c->dead &&
 			    (R.now >= session_deadline(c->session) ||
-			     relay_sign_due(c)))
+			     relay_sign_due(c) || relay_logon_late(c)))
 				relay_conn_run(c);
 	}
 	for (struct conn *c = R.dirty; c; c = next) {

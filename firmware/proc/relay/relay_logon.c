@@ -9,6 +9,10 @@
 #include "ipc/ipc_logon.h"
 #include "proc/relay/relay.h"
 
+/* Many times what the most rounds that SCRAM may ask for take. An answer that is not
+ * there then was lost, for want of memory; the client may try again. */
+enum { LATE_MS = 10000 };
+
 static bool tell(struct ipc_msg *m)
 {
 	return R.keys.fd >= 0 &&
@@ -32,6 +36,7 @@ static void ask(struct conn *c, const struct ipc_logon *q, uint32_t turn)
 			     .octets = { octets, 0 } };
 
 	c->asked = turn;
+	c->asked_ms = R.now;
 	c->logging_on = true;
 	if (ipc_logon_put(octets, &m.octets.n, q) != OK)
 		failed(c, LOGON_MALFORMED, 0);
@@ -167,6 +172,17 @@ void relay_logon_lost(void)
 		failed(c, LOGON_NO_KEYS, 0);
 		relay_conn_run(c);
 	}
+}
+
+bool relay_logon_late(struct conn *c)
+{
+	if (session_wish(c->session) != SESSION_AUTH ||
+	    R.now - c->asked_ms < LATE_MS)
+		return false;
+	program_log(&R.prog, SEV_WARNING, "event=keys-late");
+	relay_conn_time(c);
+	failed(c, LOGON_NO_KEYS, 0);
+	return true;
 }
 
 void relay_logon_text(const struct channel_logon *l, char *to, size_t size)
