@@ -110,19 +110,20 @@ static char *read_report(int fd, size_t *n)
 	return p;
 }
 
-static void on_result(const struct ipc_msg *m)
+/* there: there was room for what it carries. */
+static void on_result(const struct ipc_msg *m, bool there)
 {
 	static const char lost[] = "there is no memory for the answer\n";
 	struct session *s = K.asking;
 	int error = m->error;
 	char *report;
-	size_t n;
+	size_t n = 1;
 
 	K.asking = NULL;
 	K.asked = false;
 	if (!s)
 		return; /* it left */
-	report = read_report(m->fd[0], &n);
+	report = there ? read_report(m->fd[0], &n) : NULL;
 	if (report)
 		tell(s, error, m->number,
 		     (struct span){ (uint8_t *)report, n });
@@ -161,14 +162,19 @@ static void on_confd(struct watch *w, uint32_t events)
 
 	(void)events;
 	while (w->fd >= 0 &&
-	       (r = ipc_recv(w->fd, ROLE_CONFD, ROLE_CONSOLE, &m)) == OK) {
+	       ((r = ipc_recv(w->fd, ROLE_CONFD, ROLE_CONSOLE, &m)) == OK ||
+		(r == E_FULL && m.type == IPC_CONF_RESULT))) {
+		bool there = r == OK;
+
+		r = OK;
 		if (m.type == IPC_BOX)
 			box_set(m.fd[0], m.number);
 		else if (!K.asked) /* an answer to nothing */
 			r = E_PEER_ORDER;
 		else
-			on_result(&m);
-		close(m.fd[0]);
+			on_result(&m, there);
+		if (there)
+			close(m.fd[0]);
 		if (r != OK)
 			break;
 		ask_next();

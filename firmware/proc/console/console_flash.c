@@ -77,6 +77,11 @@ static void answered(int error, int fd)
 
 	if (!s)
 		return;
+	if (fd < 0) {
+		exec_fail(s, "there is no memory for the answer; look at show "
+			     "image\n");
+		return;
+	}
 	if (error != OK)
 		answer_say(s, s->tty ? "% " : "");
 	answer_add_file(s, fd);
@@ -107,12 +112,17 @@ static void on_flashd(struct watch *w, uint32_t events)
 	int r;
 
 	(void)events;
-	while ((r = ipc_recv(w->fd, ROLE_FLASHD, ROLE_CONSOLE, &m)) == OK) {
+	while ((r = ipc_recv(w->fd, ROLE_FLASHD, ROLE_CONSOLE, &m)) == OK ||
+	       r == E_FULL) {
+		int fd = r == OK ? m.fd[0] : -1;
+
+		r = OK;
 		if (for_flashd.n > 0)
-			answered(m.error, m.fd[0]);
+			answered(m.error, fd);
 		else
 			r = E_PEER_ORDER; /* an answer to nothing */
-		close(m.fd[0]);
+		if (fd >= 0)
+			close(fd);
 		if (r != OK || w->fd < 0)
 			break;
 	}

@@ -96,8 +96,11 @@ static void on_witness(struct watch *w, uint32_t events)
 	int r;
 
 	(void)events;
-	while ((r = ipc_recv(w->fd, ROLE_WITNESS, ROLE_CONSOLE, &m)) == OK) {
-		if (m.type == IPC_CAPTURED) {
+	while ((r = ipc_recv(w->fd, ROLE_WITNESS, ROLE_CONSOLE, &m)) == OK ||
+	       r == E_FULL) {
+		if (r == E_FULL) {
+			capture_answered(E_FULL, -1);
+		} else if (m.type == IPC_CAPTURED) {
 			capture_answered(m.error, m.fd[0]);
 			close(m.fd[0]);
 		} else {
