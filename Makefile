@@ -148,8 +148,8 @@ $(foreach v,plain san,$(eval $(subst $$(third-inc),$$(call third-inc,$(v)),$(cal
 # Calls that tests let fail (tests/fault/fault.h) are linked through its own.
 FAULT := $(O)/san/tests/fault/fault.o
 WRAP := $(patsubst %,-Wl$(,)--wrap=%,malloc calloc realloc mmap send sendmsg \
-	sendmmsg socketpair epoll_ctl memfd_create accept4 recvmsg getrandom \
-	syscall clock_gettime ioctl)
+	sendmmsg socketpair socket open fork epoll_ctl memfd_create accept4 recvmsg \
+	getrandom syscall clock_gettime ioctl)
 
 # $(1) program, $(2) variant, $(3) folder, $(4) more objects, $(5) flags
 define program

@@ -78,6 +78,11 @@ WRAP(void *, mmap, void *at, size_t n, int prot, int flags, int fd, off_t off)
 		       : __real_mmap(at, n, prot, flags, fd, off);
 }
 
+WRAP(pid_t, fork, void)
+{
+	return fails_with(FAULT_MEMORY, ENOMEM) ? -1 : __real_fork();
+}
+
 /* --- what leaves ----------------------------------------------------------------- */
 
 WRAP(ssize_t, send, int fd, const void *p, size_t n, int flags)
@@ -106,6 +111,21 @@ WRAP(int, socketpair, int domain, int type, int protocol, int fd[2])
 	return fails_with(FAULT_DESCRIPTOR, EMFILE)
 		       ? -1
 		       : __real_socketpair(domain, type, protocol, fd);
+}
+
+WRAP(int, socket, int domain, int type, int protocol)
+{
+	return fails_with(FAULT_DESCRIPTOR, EMFILE)
+		       ? -1
+		       : __real_socket(domain, type, protocol);
+}
+
+/* Who makes no file passes no mode, in the same register. */
+WRAP(int, open, const char *path, int flags, mode_t mode)
+{
+	return fails_with(FAULT_DESCRIPTOR, EMFILE)
+		       ? -1
+		       : __real_open(path, flags, mode);
 }
 
 WRAP(int, epoll_ctl, int ep, int op, int fd, struct epoll_event *e)
@@ -214,7 +234,7 @@ __attribute__((constructor)) static void map_control(void)
 	folder = strrchr(exe, '/');
 	*folder = '\0';
 	snprintf(path, sizeof(path), "%s/fault/%s", exe, name);
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = __real_open(path, O_RDWR | O_CLOEXEC, 0);
 	if (fd < 0)
 		return;
 	fault_control = __real_mmap(NULL, sizeof(*fault_control),

@@ -14,7 +14,7 @@
  * file. Little-endian.
  */
 enum fault_kind {
-	FAULT_MEMORY,	  /* malloc, calloc, realloc, mmap */
+	FAULT_MEMORY,	  /* malloc, calloc, realloc, mmap, fork */
 	FAULT_SEND,	  /* what leaves through a socket */
 	FAULT_DESCRIPTOR, /* whatever makes or brings a descriptor */
 	FAULT_RANDOM,

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Calls of the box's programs that fail when a test says so, and clocks that
 run (tests/fault/fault.h)."""
+import contextlib
 import mmap
 import os
 import struct
+import threading
 
-from mailkit import net
+import pytest
+
+from mailkit import Box, Gone, net
 
 MEMORY, SEND, DESCRIPTOR, RANDOM = KINDS = range(4)
 NAMES = ["memory", "send", "descriptor", "random"]
@@ -58,3 +62,71 @@ class Faults:
     def close(self):
         self.map.close()
         self.path.unlink(missing_ok=True)
+
+
+# --- a call of each kind fails (A43) ------------------------------------------------
+KIND = pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+LOST = (OSError, Gone, AssertionError, ValueError, net.LabError)
+
+
+@contextlib.contextmanager
+def failing_lab(folder, config, programs):
+    """A lab of programs whose calls can fail: (box, {program: its Faults})."""
+    faults = {p: Faults(p) for p in programs}
+    try:
+        box = Box(folder, config, up=["--faults"])
+        try:
+            yield box, faults
+        finally:
+            box.down()
+    finally:
+        for one in faults.values():
+            one.close()
+
+
+@contextlib.contextmanager
+def gets_well(box, faults):
+    """After the test no call fails any more, and the oracles are asked."""
+    yield box
+    for f in faults.values():
+        f.disarm()
+    box.wait_ready()
+    box.check(restarted=True)
+
+
+def sweep(faults, program, kind, work, check=lambda: None, stride=1):
+    """work() with the 1st, 2nd, ... call failing, until none is reached; after
+    each, check() with none failing. FAULT_STRIDE=1: each one, whatever a test
+    says."""
+    for n in range(1, 1 << 20, int(os.environ.get("FAULT_STRIDE", stride))):
+        faults[program].arm(kind, n)
+        work()
+        reached = faults[program].disarm()
+        check()
+        if not reached:
+            return
+
+
+def lost(question):
+    """What the console answers; None: nothing."""
+    with contextlib.suppress(*LOST):
+        return net.cli(question)
+    return None
+
+
+def at_once(*works):
+    """All of these; that they fail is for the oracles."""
+    def one(work):
+        with contextlib.suppress(*LOST):
+            work()
+    threads = [threading.Thread(target=one, args=[w]) for w in works]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
+def two_mails(box, encrypted, clear):
+    """One over TLS, one in clear, at the same time."""
+    at_once(lambda: box.send(encrypted.address, ["b@enc.example"], True),
+            lambda: box.send(clear.address, ["b@other.example"]))
