@@ -193,8 +193,29 @@ void capture_judged(const struct ipc_msg *m)
 							 .judged = m->number };
 }
 
+/* Answers that console has not heard yet, in their order: what cannot be said now,
+ * with the next tick. */
+enum { OWED = 4 };
+static struct ipc_msg owed[OWED];
+static unsigned owed_n;
+
+static void tell_console(void)
+{
+	while (owed_n > 0) {
+		int r = W.console.fd < 0 ? E_PEER_GONE
+					 : ipc_send(W.console.fd, ROLE_WITNESS,
+						    ROLE_CONSOLE, &owed[0]);
+
+		if (r == E_AGAIN)
+			return;
+		close(owed[0].fd[0]);
+		memmove(owed, owed + 1, --owed_n * sizeof(owed[0]));
+	}
+}
+
 void capture_tick(void)
 {
+	tell_console();
 	for (enum port p = INSIDE; p < PORTS; p++)
 		if (W.capture[p].fd >= 0)
 			shown()->lost += tap_lost(W.capture[p].fd);
@@ -350,9 +371,12 @@ void capture_ask(const struct ipc_msg *m)
 		a.error = E_FULL;
 		a.fd[0] = nothing();
 	}
-	if (a.fd[0] < 0 ||
-	    ipc_send(W.console.fd, ROLE_WITNESS, ROLE_CONSOLE, &a) != OK)
+	if (a.fd[0] < 0 || owed_n == OWED) {
 		program_log(&W.prog, SEV_WARNING, "event=console-deaf");
-	if (a.fd[0] >= 0)
-		close(a.fd[0]);
+		if (a.fd[0] >= 0)
+			close(a.fd[0]);
+		return;
+	}
+	owed[owed_n++] = a;
+	tell_console();
 }

@@ -20,6 +20,8 @@ static struct {
 	struct endpoint who; /* an address that nobody has */
 	struct print print;  /* of the canary */
 	unsigned waiting;    /* consoles */
+	int result;	     /* of the last one, for those that still wait */
+	bool breach;	     /* boss has not heard of it yet */
 } test;
 
 static void *leak_mem;
@@ -79,10 +81,27 @@ void verify_expose(const struct ipc_msg *m)
 		leak_forget(W.leak, &m->client, &m->print[i]);
 }
 
+/* What boss and console have to hear; what cannot be said now, with the next tick. */
+static void tell(void)
+{
+	const struct ipc_msg breach = { .type = IPC_BREACH };
+	const struct ipc_msg result = { .type = IPC_VERIFIED,
+					.error = test.result };
+
+	if (test.breach &&
+	    ipc_send(W.prog.boss.fd, ROLE_WITNESS, ROLE_BOSS, &breach) == OK)
+		test.breach = false;
+	while (test.until_ms == 0 && test.waiting > 0) {
+		if (W.console.fd >= 0 && ipc_send(W.console.fd, ROLE_WITNESS,
+						  ROLE_CONSOLE, &result) != OK)
+			return;
+		test.waiting--;
+	}
+}
+
 /* --- what is seen --------------------------------------------------------------- */
 static void alarm_(const struct leak_hit *hit)
 {
-	struct ipc_msg m = { .type = IPC_BREACH };
 	char client[48] = "?", server[48] = "?";
 	struct text t;
 
@@ -105,15 +124,14 @@ static void alarm_(const struct leak_hit *hit)
 		    "port=%u times=%llu",
 		    client, hit->client.port, server, hit->server.port,
 		    (unsigned long long)stats_get(W.prog.stats, CNT_LEAKS));
-	if (ipc_send(W.prog.boss.fd, ROLE_WITNESS, ROLE_BOSS, &m) != OK)
-		program_log(&W.prog, SEV_WARNING, "event=boss-deaf");
+	test.breach = true;
+	tell();
 }
 
 static void finish(int error)
 {
-	struct ipc_msg m = { .type = IPC_VERIFIED, .error = error };
-
 	test.until_ms = 0;
+	test.result = error;
 	leak_forget(W.leak, &test.who, &test.print);
 	program_alarm_stands(&W.prog, ALARM_VERIFY, error != OK,
 			     SPAN_LIT("a canary that left was not seen"));
@@ -130,10 +148,7 @@ static void finish(int error)
 		program_log(&W.prog, SEV_ALARM,
 			    "event=verify result=failed error=%s",
 			    err_name(error));
-	for (; test.waiting > 0; test.waiting--)
-		if (W.console.fd >= 0 && ipc_send(W.console.fd, ROLE_WITNESS,
-						  ROLE_CONSOLE, &m) != OK)
-			program_log(&W.prog, SEV_WARNING, "event=console-deaf");
+	tell();
 }
 
 static void look(struct span f)
@@ -207,6 +222,7 @@ void verify_tick(void)
 			    "event=frames-not-watched frames=%llu",
 			    (unsigned long long)lost);
 	}
+	tell();
 	if (test.until_ms != 0 && W.now >= test.until_ms)
 		finish(E_PEER_TIME);
 	if (W.now >= test.next_ms && W.wire.fd >= 0)
