@@ -196,6 +196,14 @@ class Relay(Program):
         send(self.sock, "PEER", struct.pack("<BI", KEYS, 0), [theirs.fileno()])
         theirs.close()
 
+    def new_wire(self):
+        """wire has died, and is back; it counts its flows from the first one."""
+        self.wire.close()
+        self.wire, theirs = pair()
+        send(self.sock, "PEER", struct.pack("<BI", WIRE, 0), [theirs.fileno()])
+        theirs.close()
+        self.numbers = iter(range(100, 1000))
+
     def configure(self, text, certificates=()):
         if not isinstance(certificates, bytes):
             self.keys.learn(certificates)

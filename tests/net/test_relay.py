@@ -229,6 +229,23 @@ def test_the_answer_to_a_dial_that_was_given_up(start):
         fault.close()
 
 
+def test_wire_dies_while_a_server_is_dialled(relay):
+    """The answer to the dial never comes; the number of the flow is another one's."""
+    flow = relay.flow().ehlo()
+    flow.client.recv(1000)
+    flow.client.sendall(HALF[0] + b"RCPT TO:<b@route.example>\r\n")
+    flow.hears(CLIENT, b"250 ok\r\n")
+    assert relay.told()[:2] == ("FLOW_DIAL", flow.number)
+    relay.new_wire()
+    assert flow.heard_all(CLIENT) == b""
+    again = relay.flow().ehlo()
+    assert again.number == flow.number
+    again.client.recv(1000)
+    again.client.sendall(HALF[0] + b"RCPT TO:<b@route.example>\r\n")
+    again.hears(CLIENT, b"250 ok\r\n")
+    assert relay.dial(again) == "192.0.2.9"
+
+
 def test_a_session_may_last(start):
     """Each wait is counted from its own beginning: nine minutes of silence, which a
     client may take, are not taken from the server's five."""
