@@ -194,6 +194,8 @@ static void boss_may_not(void **state)
 		{ "socket stream", __NR_socket, AF_INET, SOCK_STREAM, 0, 0 },
 		{ "socket alg", __NR_socket, AF_ALG, SOCK_SEQPACKET, 0, 0 },
 		{ "ioctl of type-ahead", __NR_ioctl, -1, TIOCSTI, 0, 0 },
+		{ "sched_setscheduler", __NR_sched_setscheduler, -1, SCHED_FIFO,
+		  0, 0 },
 		{ "no such call", 5000, 0, 0, 0, 0 },
 	};
 
@@ -216,6 +218,8 @@ static void boss_may(void **state)
 		{ "ioctl of the watchdog", __NR_ioctl, -1, WDIOC_KEEPALIVE, 0,
 		  0 },
 		{ "kill", __NR_kill, 0, 0, 0, 0 },
+		{ "be patient", __NR_sched_setscheduler, -1, SCHED_BATCH, 0,
+		  0 },
 		{ "mmap exec", __NR_mmap, 0, 0, PROT_READ | PROT_EXEC, 0 },
 	};
 
