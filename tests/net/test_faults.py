@@ -3,8 +3,9 @@
 each program, for every n until nothing is left to fail.
 
 Whatever fails, nothing protected is seen in clear (O1), what was acknowledged is
-stored (O2), and afterwards mail flows (O4). The handshake of relay asks for
-memory 9000 times: each 13th is tried, or each one with FAULT_STRIDE=1.
+stored (O2), and afterwards mail flows (O4). Of relay's memory each 13th is tried, or
+each one with FAULT_STRIDE=1. Programs that no mail goes through, and log-ons, are in
+test_faults_x.py.
 """
 import contextlib
 import re
