@@ -75,7 +75,23 @@ def chrony(folder, address="10.78.0.1"):
              "-u", "root", "-f", conf], stdin=subprocess.DEVNULL, stdout=log,
             stderr=log)
     try:
+        until_synchronised(address)
         yield p
     finally:
         p.terminate()
         p.wait()
+
+
+def until_synchronised(address):
+    """A box whose first question is lost asks again only after a minute."""
+    end = time.monotonic() + 60
+    with socket_in("admin", socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(0.2)
+        sock.connect((address, 123))
+        while True:
+            assert time.monotonic() < end, "chronyd gives no time"
+            with contextlib.suppress(OSError):
+                sock.send(bytes([4 << 3 | 3]) + bytes(47))
+                if sock.recv(512)[0] >> 6 != 3:
+                    return
+                time.sleep(0.1)
