@@ -104,7 +104,11 @@ def test_each_program_has_no_more_than_it_needs(lab):
             assert int(s["CapEff"], 16) == int(s["CapPrm"], 16) == 0
             assert s["NoNewPrivs"] == "1" and s["Seccomp"] == "2"
             assert files_of(pid) <= FILES.get(program, set())
+            # the list of boss, which it inherits, lets it ask for that
+            assert os.sched_getscheduler(pid) == os.SCHED_BATCH
             uids += ids
+    boss, = map(status_of, lab.pids("boss"))
+    assert boss["NoNewPrivs"] == "1" and boss["Seccomp"] == "2"
     assert len(set(uids)) == len(uids), "two share one"
     lab.check(restarted=True)
 
