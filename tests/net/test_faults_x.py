@@ -22,6 +22,8 @@ from mailkit import Mx, poll, server_tls
 from sealkit import ntlm
 from test_inbound_logon import End, log_on, plain, seal
 
+pytestmark = pytest.mark.skipif(not os.environ.get("FAULTS_LONG"), reason="takes "
+                                "a quarter of an hour: FAULTS_LONG=1")
 SECRET = "correct-horse-7f3b"
 CONFIG = """\
 default may
