@@ -80,17 +80,23 @@ static uint64_t add(struct guess *g, uint64_t who, uint64_t most,
 	return n;
 }
 
+uint32_t guess_wait_ms(unsigned n)
+{
+	uint32_t wait = GUESS_WAIT_MS;
+
+	while (n-- > 0 && wait < GUESS_WAIT_MAX_MS)
+		wait *= 2;
+	return wait;
+}
+
 uint32_t guess_wrong(struct guess *g, const uint8_t ip[16], uint64_t now_ms)
 {
 	uint64_t n = add(g, source_of(g, ip), GUESS_MAX, now_ms);
-	uint32_t wait = GUESS_WAIT_MS;
 
 	if (!ip_is_v4(ip))
 		(void)add(g, who_of(g, ip, WIDE_OCTETS), GUESS_WIDE_MAX,
 			  now_ms);
-	while (n-- > 0 && wait < GUESS_WAIT_MAX_MS)
-		wait *= 2;
-	return wait;
+	return guess_wait_ms((unsigned)n);
 }
 
 unsigned guess_count(const struct guess *g, const uint8_t ip[16],

@@ -46,6 +46,9 @@ struct guess {
 /* May another one come from there? ip: as in struct endpoint. */
 bool guess_may(const struct guess *g, const uint8_t ip[16], uint64_t now_ms);
 
+/* How many milliseconds the answer has to wait after n that were wrong before. */
+uint32_t guess_wait_ms(unsigned n);
+
 /* It was wrong. Returns how many milliseconds the answer has to wait. */
 uint32_t guess_wrong(struct guess *g, const uint8_t ip[16], uint64_t now_ms);
 

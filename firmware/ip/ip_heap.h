@@ -17,7 +17,8 @@ enum {
 	IP_HEAP_KEPT = 4096 * 1024 /* octets in all */
 };
 
-/* As malloc and free; what is of the C library may be given, too. What is kept is handed out as it was left. */
+/* As malloc and free; what is of the C library may be given, too. What is kept is
+ * handed out as it was left. */
 void *ip_heap_take(size_t n);
 void ip_heap_give(void *p);
 

@@ -94,6 +94,17 @@ def gets_well(box, faults):
     box.check(restarted=True)
 
 
+@pytest.fixture(name="faults")
+def faults_fixture(lab):
+    return lab[1]
+
+
+@pytest.fixture(name="box")
+def box_fixture(lab):
+    with gets_well(*lab) as box:
+        yield box
+
+
 def sweep(faults, program, kind, work, check=lambda: None, stride=1):
     """work() with the 1st, 2nd, ... call failing, until none is reached; after
     each, check() with none failing. FAULT_STRIDE=1: each one, whatever a test

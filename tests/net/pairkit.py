@@ -4,6 +4,8 @@ TLS."""
 import contextlib
 import re
 
+import pytest
+
 from inboundkit import import_key, wait_offer
 from mailkit import Box, Client, ca, net, poll
 from lablib import peers
@@ -115,6 +117,12 @@ def pair(folder, authority):
         yield box
     finally:
         box.down()
+
+
+@pytest.fixture(name="lab", scope="module")
+def lab_fixture(tmp_path_factory, authority):
+    with pair(tmp_path_factory.mktemp("lab"), authority) as box:
+        yield box
 
 
 def look(box):

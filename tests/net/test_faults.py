@@ -12,7 +12,8 @@ import re
 
 import pytest
 
-from faultkit import (KIND, LOST, MEMORY, failing_lab, gets_well, lost, sweep,
+from faultkit import (KIND, LOST, MEMORY, box_fixture,  # noqa: F401
+                      failing_lab, faults_fixture, lost, sweep,
                       two_mails)
 from mailkit import Client, net, poll, server_tls, transact
 
@@ -38,17 +39,6 @@ def lab_fixture(tmp_path_factory, config):
     with failing_lab(tmp_path_factory.mktemp("lab"), config("a.example"),
                      PROGRAMS) as lab:
         yield lab
-
-
-@pytest.fixture(name="faults")
-def faults_fixture(lab):
-    return lab[1]
-
-
-@pytest.fixture(name="box")
-def box_fixture(lab):
-    with gets_well(*lab) as box:
-        yield box
 
 
 @KIND

@@ -6,14 +6,8 @@ import pytest
 
 from inboundkit import import_key, wait_offer
 from mailkit import Client, net, poll
-from pairkit import (HERE, REFUSED, SECRET, SIX, TAKEN, THERE, deliver, look, own_key,
-                     pair, peers_of)
-
-
-@pytest.fixture(name="lab", scope="module")
-def lab_fixture(tmp_path_factory, authority):
-    with pair(tmp_path_factory.mktemp("lab"), authority) as box:
-        yield box
+from pairkit import (HERE, REFUSED, SECRET, SIX, TAKEN, THERE,  # noqa: F401
+                     deliver, lab_fixture, look, own_key, peers_of)
 
 
 @pytest.fixture(name="box")

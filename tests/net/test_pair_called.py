@@ -7,18 +7,13 @@ import pytest
 
 from inboundkit import import_key, wait_offer
 from mailkit import Client, net, poll
-from pairkit import HERE, THERE, deliver, look, own_key, pair, peer_rows, peers_of
+from pairkit import (HERE, THERE, deliver, lab_fixture, look,  # noqa: F401
+                     own_key, peer_rows, peers_of)
 from screen import Terminal
 
 FROM, TO = "free.corp.example", "free.partner.example"
 PASSWORD = "correct horse"
 RELAYS = 2 + 1  # each asks who has called it before
-
-
-@pytest.fixture(name="lab", scope="module")
-def lab_fixture(tmp_path_factory, authority):
-    with pair(tmp_path_factory.mktemp("lab"), authority) as box:
-        yield box
 
 
 @pytest.fixture(name="box")

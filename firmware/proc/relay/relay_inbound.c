@@ -23,13 +23,8 @@ void relay_inbound_init(void)
 static uint32_t wait_of(const struct endpoint *client)
 {
 	unsigned n = guess_count(&refusals, client->ip, R.now);
-	uint32_t ms = GUESS_WAIT_MS;
 
-	if (n < REFUSED_AT_ONCE)
-		return 0;
-	for (n -= REFUSED_AT_ONCE; n > 0 && ms < GUESS_WAIT_MAX_MS; n--)
-		ms *= 2;
-	return ms;
+	return n < REFUSED_AT_ONCE ? 0 : guess_wait_ms(n - REFUSED_AT_ONCE);
 }
 
 struct session *relay_inbound_session(const struct ipc_msg *m)
