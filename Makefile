@@ -38,6 +38,8 @@ export KCONFIG_CONFIG := $(O)/.config
 export KCONFIG_WARN_UNDEF_ASSIGN := y
 kconf = $(PY) -m $(1)
 
+# Kconfig's own program is one of the packages that these install.
+$(O)/.config: $(if $(filter run test bench peers,$(MAKECMDGOALS)),| deps)
 $(O)/.config: Kconfig board/$(BOARD)/Kconfig | config/$(BOARD)_defconfig
 	$(Q)mkdir -p $(O)
 	@$(say) CONFIG $(BOARD)_defconfig
