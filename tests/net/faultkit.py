@@ -66,7 +66,7 @@ class Faults:
 
 # --- a call of each kind fails (A43) ------------------------------------------------
 KIND = pytest.mark.parametrize("kind", KINDS, ids=NAMES)
-LOST = (OSError, Gone, AssertionError, ValueError, net.LabError)
+GAVE_UP = (OSError, Gone, AssertionError, ValueError, net.LabError)
 
 
 @contextlib.contextmanager
@@ -120,7 +120,7 @@ def sweep(faults, program, kind, work, check=lambda: None, stride=1):
 
 def lost(question):
     """What the console answers; None: nothing."""
-    with contextlib.suppress(*LOST):
+    with contextlib.suppress(*GAVE_UP):
         return net.cli(question)
     return None
 
@@ -128,7 +128,7 @@ def lost(question):
 def at_once(*works):
     """All of these; that they fail is for the oracles."""
     def one(work):
-        with contextlib.suppress(*LOST):
+        with contextlib.suppress(*GAVE_UP):
             work()
     threads = [threading.Thread(target=one, args=[w]) for w in works]
     for t in threads:

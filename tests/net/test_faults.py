@@ -12,7 +12,7 @@ import re
 
 import pytest
 
-from faultkit import (KIND, LOST, MEMORY, box_fixture,  # noqa: F401
+from faultkit import (GAVE_UP, KIND, MEMORY, box_fixture,  # noqa: F401
                       failing_lab, faults_fixture, lost, sweep,
                       two_mails)
 from mailkit import Client, net, poll, server_tls, transact
@@ -62,7 +62,7 @@ def test_a43_configuration(box, config, faults, program, kind):
         new = f"d{next(box.numbers)}.example"
         try:
             box.load(config(new))
-        except LOST:
+        except GAVE_UP:
             text = poll(lambda: lost("show running-config"))
             new, = re.findall(r"domain (d\d+\.example)", text)
         protected[:] = [new]
