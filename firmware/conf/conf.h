@@ -103,12 +103,10 @@ void conf_job_opened(struct conf_job *j, int error, struct span password);
  * certificates, accounts with their sealed passwords, default, the domains in
  * their order. Stable to the octet: compiled and printed again it is the same
  * text. out->cut when it did not fit. E_CORRUPT: the snapshot is damaged.
+ *
+ * In pieces, for a program that must show that it lives: first _settings, then
+ * _line for i from 0 to rules_n, both included.
  */
-MUST_CHECK int conf_print(const struct policy *p, const struct secret_table *s,
-			  struct text *out);
-
-/* The same in pieces, for a program that must show that it lives: first
- * _settings, then _line for i from 0 to rules_n, both included. */
 MUST_CHECK int conf_print_settings(const struct policy *p,
 				   const struct secret_table *s,
 				   struct text *out);

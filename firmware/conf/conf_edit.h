@@ -8,7 +8,7 @@
 /*
  * conf_edit - change some lines of a configuration and keep the others.
  *
- *	base   a configuration, such as conf_print made
+ *	base   a configuration, such as conf.h prints
  *	edit   lines of the same language, and these:
  *		no SETTING              back to its default ("no limit sessions")
  *		no default

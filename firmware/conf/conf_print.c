@@ -347,13 +347,3 @@ int conf_print_line(const struct policy *p, uint32_t i, struct text *out)
 	text_str(out, "\n");
 	return OK;
 }
-
-int conf_print(const struct policy *p, const struct secret_table *s,
-	       struct text *out)
-{
-	int r = conf_print_settings(p, s, out);
-
-	for (uint32_t i = 0; r == OK && i <= p->rules_n; i++)
-		r = conf_print_line(p, i, out);
-	return r;
-}

@@ -19,7 +19,6 @@
  */
 enum {
 	NTP_SIZE = 48,
-	NTP_PORT = 123,
 	NTP_DISTANCE_MS = 1500, /* RFC 5905 A.1.1, MAXDIST: no time beyond it */
 };
 

@@ -24,15 +24,10 @@ MUST_CHECK int pki_key_describe(const mbedtls_pk_context *pk,
 MUST_CHECK int pki_key_write(const mbedtls_pk_context *pk,
 			     uint8_t der[PKI_KEY_MAX], size_t *n);
 
-/* A chain as it is kept: PEM, without a NUL. E_CORRUPT, E_FULL. */
-MUST_CHECK int pki_chain_parse(mbedtls_x509_crt *crt, struct span pem);
-
 /* Unix time. */
 uint64_t pki_time(const mbedtls_x509_time *t);
 
 /* The names of its subjectAltName, a blank in front of each. */
 void pki_names(const mbedtls_x509_crt *crt, struct text *out);
-/* A distinguished name for a person. */
-void pki_dn(const mbedtls_x509_name *dn, struct text *out);
 
 #endif

@@ -33,7 +33,8 @@ void pki_names(const mbedtls_x509_crt *crt, struct text *out)
 	}
 }
 
-void pki_dn(const mbedtls_x509_name *dn, struct text *out)
+/* A distinguished name for a person. */
+static void put_dn(const mbedtls_x509_name *dn, struct text *out)
 {
 	char mem[DN_MAX];
 	int n = mbedtls_x509_dn_gets(mem, sizeof(mem), dn);
@@ -44,7 +45,8 @@ void pki_dn(const mbedtls_x509_name *dn, struct text *out)
 		text_str(out, "(a name too long to show)");
 }
 
-int pki_chain_parse(mbedtls_x509_crt *crt, struct span pem)
+/* A chain as it is kept: PEM, without a NUL. E_CORRUPT, E_FULL (no memory). */
+MUST_CHECK static int parse_chain(mbedtls_x509_crt *crt, struct span pem)
 {
 	unsigned char *copy = malloc(pem.n + 1);
 	int r;
@@ -108,7 +110,7 @@ bool pki_warns(const struct secret_key *k, uint64_t now_s, struct text *out)
 	if (k->chain.n == 0)
 		return false;
 	mbedtls_x509_crt_init(&crt);
-	if (pki_chain_parse(&crt, k->chain) == OK)
+	if (parse_chain(&crt, k->chain) == OK)
 		for (mbedtls_x509_crt *c = &crt; c && !warns; c = c->next)
 			warns = trouble(c, now_s, out);
 	mbedtls_x509_crt_free(&crt);
@@ -138,14 +140,14 @@ static void show_chain(const mbedtls_x509_crt *crt, uint64_t now_s,
 	if (out->n == before + 16)
 		text_str(out, " of no host");
 	text_str(out, "\n    issued by    ");
-	pki_dn(&crt->issuer, out);
+	put_dn(&crt->issuer, out);
 	text_str(out, "\n    valid until  ");
 	validity(crt, now_s, out);
 	for (const mbedtls_x509_crt *c = crt->next; c; c = c->next) {
 		text_str(out, "    issuer ");
 		text_u64(out, n++);
 		text_str(out, "     ");
-		pki_dn(&c->subject, out);
+		put_dn(&c->subject, out);
 		text_str(out, "\n                 until ");
 		validity(c, now_s, out);
 	}
@@ -175,7 +177,7 @@ void pki_show_key(const struct secret_key *k, uint64_t now_s, struct text *out)
 		return;
 	}
 	mbedtls_x509_crt_init(&crt);
-	if (pki_chain_parse(&crt, k->chain) == OK)
+	if (parse_chain(&crt, k->chain) == OK)
 		show_chain(&crt, now_s, out);
 	else
 		text_str(out, "    certificate  cannot be read\n");
@@ -199,8 +201,8 @@ void pki_show_ca(struct span pem, uint64_t now_s, struct text *out)
 		text_str(out, "  own ");
 		text_u64(out, ++n);
 		text_str(out, "  ");
-		if (pki_chain_parse(&crt, (struct span){ pem.p, len }) == OK) {
-			pki_dn(&crt.subject, out);
+		if (parse_chain(&crt, (struct span){ pem.p, len }) == OK) {
+			put_dn(&crt.subject, out);
 			text_str(out, "\n         until ");
 			validity(&crt, now_s, out);
 		} else {

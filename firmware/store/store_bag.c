@@ -11,13 +11,13 @@ void bag_put(struct text *say, const char *s)
 		text_str(say, s);
 }
 
-void bag_put_number(struct text *say, uint64_t v)
+static void put_number(struct text *say, uint64_t v)
 {
 	if (say)
 		text_u64(say, v);
 }
 
-void bag_put_line(struct text *say, const char *a, const char *b)
+static void put_line(struct text *say, const char *a, const char *b)
 {
 	bag_put(say, a);
 	bag_put(say, b);
@@ -34,7 +34,7 @@ void bag_put_file(struct text *say, enum store_kind k, uint32_t number,
 	bag_put(say, name);
 	bag_put(say, ": ");
 	bag_put(say, what);
-	bag_put_line(say, why[0] ? ": " : "", why);
+	put_line(say, why[0] ? ": " : "", why);
 }
 
 bool bag_ready(const struct store *s, struct text *say)
@@ -51,8 +51,8 @@ int bag_list(struct store *s, enum store_kind k, struct bag_numbers *l,
 
 	if (r != OK) {
 		l->n = 0;
-		bag_put_line(say,
-			     "the store cannot be read: ", s->ops->why(s->dev));
+		put_line(say,
+			 "the store cannot be read: ", s->ops->why(s->dev));
 		return r == E_FULL ? r : E_IO;
 	}
 	if (l->n > 0 && l->number[0] > s->last[k])
@@ -65,8 +65,8 @@ int bag_dirsync(struct store *s, struct text *say)
 	int r = s->ops->dirsync(s->dev);
 
 	if (r != OK)
-		bag_put_line(say, "the store cannot be written: ",
-			     s->ops->why(s->dev));
+		put_line(say,
+			 "the store cannot be written: ", s->ops->why(s->dev));
 	return r == OK ? OK : E_IO;
 }
 
@@ -217,9 +217,9 @@ static int make_room(struct store *s, uint64_t missing, struct text *say)
 		return r;
 	if (conf.n + rescue.n == 0 || conf.size + rescue.size < missing) {
 		bag_put(say, "the flash is full: ");
-		bag_put_number(say, missing);
+		put_number(say, missing);
 		bag_put(say, " octets too few, and old configurations take ");
-		bag_put_number(say, conf.size + rescue.size);
+		put_number(say, conf.size + rescue.size);
 		bag_put(say, "\n");
 		return E_FULL;
 	}

@@ -15,8 +15,6 @@ struct bag_numbers {
 
 /* For a person. */
 void bag_put(struct text *say, const char *s);
-void bag_put_number(struct text *say, uint64_t v);
-void bag_put_line(struct text *say, const char *a, const char *b);
 /* "cfg.00000012: WHAT: WHY" */
 void bag_put_file(struct text *say, enum store_kind k, uint32_t number,
 		  const char *what, const char *why);

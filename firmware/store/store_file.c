@@ -59,10 +59,11 @@ bool store_file_is(enum store_kind k, const char *name, uint32_t *number)
 }
 
 /* --- header ------------------------------------------------------------------ */
-int store_file_pack(uint8_t head[STORE_FILE_HEAD],
-		    const uint8_t key[SEAL_SECRET], enum store_kind k,
-		    const struct store_info *info,
-		    const uint8_t nonces[2 * SEAL_NONCE])
+/* Pack and seal a header; info: all but state and skipped. E_FULL: no memory. */
+MUST_CHECK static int pack(uint8_t head[STORE_FILE_HEAD],
+			   const uint8_t key[SEAL_SECRET], enum store_kind k,
+			   const struct store_info *info,
+			   const uint8_t nonces[2 * SEAL_NONCE])
 {
 	uint8_t comment[STORE_COMMENT] = { 0 };
 	struct seal *seal;
@@ -102,10 +103,12 @@ static const char *look(const uint8_t head[STORE_FILE_HEAD], enum store_kind k,
 	return NULL;
 }
 
-int store_file_parse(struct store_info *info,
-		     const uint8_t head[STORE_FILE_HEAD],
-		     const uint8_t key[SEAL_SECRET], enum store_kind k,
-		     uint32_t number, uint64_t size, const char **why)
+/* Verify a header and take it apart. The file has the name of k and number, and is
+ * size octets long. E_CORRUPT: *why says why; E_FULL: no memory. */
+MUST_CHECK static int parse(struct store_info *info,
+			    const uint8_t head[STORE_FILE_HEAD],
+			    const uint8_t key[SEAL_SECRET], enum store_kind k,
+			    uint32_t number, uint64_t size, const char **why)
 {
 	struct seal *seal;
 	int r;
@@ -214,7 +217,7 @@ int store_file_write(struct store *s, const uint8_t key[SEAL_SECRET],
 	if (r != OK)
 		return r;
 	*why = why_memory;
-	r = store_file_pack(head, key, k, info, nonces);
+	r = pack(head, key, k, info, nonces);
 	if (r != OK)
 		return r;
 	seal = seal_new(SEAL_SHUT, key, nonces + SEAL_NONCE,
@@ -299,7 +302,7 @@ static int begin(struct store *s, const uint8_t key[SEAL_SECRET],
 	if (*size >= STORE_FILE_FRAME)
 		r = read_all(s, head, STORE_FILE_HEAD, why);
 	if (r == OK)
-		r = store_file_parse(info, head, key, k, number, *size, why);
+		r = parse(info, head, key, k, number, *size, why);
 	info->state = r;
 	if (r != OK)
 		s->ops->close(s->dev);

@@ -37,22 +37,6 @@ void store_file_name(char name[STORE_FILE_NAME], enum store_kind k,
 /* Is this such a name of kind k? Then *number is its number, from 1. */
 bool store_file_is(enum store_kind k, const char *name, uint32_t *number);
 
-/* Pack and seal a header; info: all but state and skipped. E_FULL: no memory. */
-MUST_CHECK int store_file_pack(uint8_t head[STORE_FILE_HEAD],
-			       const uint8_t key[SEAL_SECRET],
-			       enum store_kind k, const struct store_info *info,
-			       const uint8_t nonces[2 * SEAL_NONCE]);
-
-/*
- * Verify a header and take it apart. The file has the name of k and number, and
- * is size octets long. E_CORRUPT: *why says why; E_FULL: no memory.
- */
-MUST_CHECK int store_file_parse(struct store_info *info,
-				const uint8_t head[STORE_FILE_HEAD],
-				const uint8_t key[SEAL_SECRET],
-				enum store_kind k, uint32_t number,
-				uint64_t size, const char **why);
-
 /*
  * Write a whole file and make it last: synced, its folder synced, read back and
  * verified. It is not removed on failure. E_AGAIN: the name is taken. E_FULL:

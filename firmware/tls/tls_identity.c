@@ -210,11 +210,6 @@ int tls_show(mbedtls_ssl_config *c, struct tls_cert *cert)
 
 /* --- what is asked about them ------------------------------------------------ */
 
-uint64_t tls_identity_until(const struct tls_identity *id, size_t i)
-{
-	return i < id->n ? tls_time(&id->cert[i]->chain.valid_to) : 0;
-}
-
 const uint8_t *tls_identity_pin(const struct tls_identity *id, size_t i)
 {
 	return i < id->n ? id->cert[i]->shown.spki_sha256 : NULL;

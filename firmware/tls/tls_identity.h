@@ -51,10 +51,8 @@ MUST_CHECK int tls_identity_prove(struct tls_identity *id, const char **why,
 bool tls_identity_asks(const struct tls_identity *id, struct sign_ask *q);
 void tls_identity_signed(struct tls_identity *id, struct span signature);
 
-/* When certificate i ends to be valid, Unix time; 0: there is no such one. */
-uint64_t tls_identity_until(const struct tls_identity *id, size_t i);
-/* SHA-256 of its SubjectPublicKeyInfo: what a partner may pin. NULL: there is
- * no such one. */
+/* SHA-256 of the SubjectPublicKeyInfo of certificate i: what a partner may pin.
+ * NULL: there is no such one. It stays as long as id. */
 const uint8_t *tls_identity_pin(const struct tls_identity *id, size_t i);
 
 #endif

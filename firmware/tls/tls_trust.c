@@ -31,7 +31,8 @@ static mbedtls_time_t floored_time(mbedtls_time_t *t)
 	return now;
 }
 
-int tls_rng(void *arg, unsigned char *out, size_t n)
+/* Randomness for mbedTLS; arg is not used. */
+static int randomness(void *arg, unsigned char *out, size_t n)
 {
 	(void)arg;
 	return psa_generate_random(out, n) == PSA_SUCCESS
@@ -106,12 +107,39 @@ static int parse_ca(mbedtls_x509_crt *ca, struct span pem, unsigned *bad)
 
 void tls_configure(mbedtls_ssl_config *c)
 {
-	mbedtls_ssl_conf_rng(c, tls_rng, NULL);
+	mbedtls_ssl_conf_rng(c, randomness, NULL);
 	mbedtls_ssl_conf_min_tls_version(c, MBEDTLS_SSL_VERSION_TLS1_2);
 	mbedtls_ssl_conf_ciphersuites(c, suites);
 	mbedtls_ssl_conf_cert_profile(c, &profile);
 	mbedtls_ssl_conf_extended_master_secret(
 		c, MBEDTLS_SSL_EXTENDED_MS_ENABLED);
+}
+
+/* 2.5.29.30: mbedTLS reads over name constraints, so a CA that has them is
+ * limited in a way that we would not notice. */
+static bool has_name_constraints(const mbedtls_x509_crt *crt)
+{
+	static const uint8_t oid[] = { 0x06, 0x03, 0x55, 0x1d, 0x1e };
+
+	return crt->v3_ext.p &&
+	       memmem(crt->v3_ext.p, crt->v3_ext.len, oid, sizeof(oid)) != NULL;
+}
+
+/* Verification callback: adds what mbedTLS does not look at. */
+static int verify(void *arg, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	(void)arg;
+	/* The name is judged by policy, against the domain list. */
+	*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH;
+	if (depth == 0) {
+		if (mbedtls_x509_crt_check_extended_key_usage(
+			    crt, MBEDTLS_OID_SERVER_AUTH,
+			    MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) != 0)
+			*flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+	} else if (has_name_constraints(crt)) {
+		*flags |= MBEDTLS_X509_BADCERT_OTHER;
+	}
+	return 0;
 }
 
 int tls_client_configure(mbedtls_ssl_config *c, struct tls_trust *t)
@@ -124,7 +152,7 @@ int tls_client_configure(mbedtls_ssl_config *c, struct tls_trust *t)
 	mbedtls_ssl_conf_ca_chain(c, &t->ca, NULL);
 	/* The chain is judged, not enforced: policy decides per recipient. */
 	mbedtls_ssl_conf_authmode(c, MBEDTLS_SSL_VERIFY_OPTIONAL);
-	mbedtls_ssl_conf_verify(c, tls_verify, NULL);
+	mbedtls_ssl_conf_verify(c, verify, NULL);
 	return OK;
 }
 
@@ -173,32 +201,6 @@ enum tls_result tls_result_of(uint32_t flags)
 	    (MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE))
 		return TLS_CERTIFICATE_EXPIRED;
 	return TLS_VALIDATION_FAILURE;
-}
-
-/* 2.5.29.30: mbedTLS reads over name constraints, so a CA that has them is
- * limited in a way that we would not notice. */
-static bool has_name_constraints(const mbedtls_x509_crt *crt)
-{
-	static const uint8_t oid[] = { 0x06, 0x03, 0x55, 0x1d, 0x1e };
-
-	return crt->v3_ext.p &&
-	       memmem(crt->v3_ext.p, crt->v3_ext.len, oid, sizeof(oid)) != NULL;
-}
-
-int tls_verify(void *arg, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
-{
-	(void)arg;
-	/* The name is judged by policy, against the domain list. */
-	*flags &= ~(uint32_t)MBEDTLS_X509_BADCERT_CN_MISMATCH;
-	if (depth == 0) {
-		if (mbedtls_x509_crt_check_extended_key_usage(
-			    crt, MBEDTLS_OID_SERVER_AUTH,
-			    MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH)) != 0)
-			*flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
-	} else if (has_name_constraints(crt)) {
-		*flags |= MBEDTLS_X509_BADCERT_OTHER;
-	}
-	return 0;
 }
 
 /* LDH labels, the left-most may be "*". */

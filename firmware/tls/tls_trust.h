@@ -12,9 +12,6 @@ struct tls_trust {
 	unsigned users;
 };
 
-/* Randomness for mbedTLS; arg is not used. */
-int tls_rng(void *arg, unsigned char *out, size_t n);
-
 /* What both roles have in common: versions, suites, signatures, randomness. */
 void tls_configure(mbedtls_ssl_config *c);
 
@@ -23,9 +20,6 @@ MUST_CHECK int tls_client_configure(mbedtls_ssl_config *c, struct tls_trust *t);
 
 /* The result of a verification, from mbedTLS's flags. */
 enum tls_result tls_result_of(uint32_t flags);
-
-/* Verification callback: adds what mbedTLS does not look at. */
-int tls_verify(void *arg, mbedtls_x509_crt *crt, int depth, uint32_t *flags);
 
 /* Fill names and SPKI digest from the leaf. */
 void tls_describe(const mbedtls_x509_crt *leaf, struct channel *ch);

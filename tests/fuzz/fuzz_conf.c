@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 #include "base/bug.h"
-#include "conf/conf.h"
+#include "conf_whole.h"
 
 static char printed[2][1 << 20];
 

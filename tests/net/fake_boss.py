@@ -82,10 +82,6 @@ def answered(console, timeout=30.0, boxes=None):
     return m
 
 
-def ports_body(ports):
-    return bytes([len(ports)]) + b"".join(struct.pack("<H", p) for p in ports)
-
-
 class Program:
     """One program and its end of the control socket. INTERCEPT is answered at
     once unless intercept_error is set, RELOAD, CLOCK_SET and FETCH unless

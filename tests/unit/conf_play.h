@@ -8,7 +8,7 @@
  * box. After cmocka.h.
  */
 #include <stdlib.h>
-#include "conf/conf.h"
+#include "conf_whole.h"
 
 struct play {
 	int r;

@@ -165,20 +165,4 @@ static inline char *pki_pem(const struct pki_cert *c)
 	return copy;
 }
 
-/* Its private key as PEM (PKCS #8); the caller frees. */
-static inline char *pki_key_pem(const struct pki_cert *c)
-{
-	BIO *b = BIO_new(BIO_s_mem());
-	char *p, *copy;
-	long n;
-
-	PEM_write_bio_PrivateKey(b, c->key, NULL, NULL, 0, NULL, NULL);
-	n = BIO_get_mem_data(b, &p);
-	copy = malloc((size_t)n + 1);
-	memcpy(copy, p, (size_t)n);
-	copy[n] = '\0';
-	BIO_free(b);
-	return copy;
-}
-
 #endif

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include "conf/conf.h"
+#include "conf_whole.h"
 #include "conf/conf_schema.h"
 #include "conf/conf_value.h"
 

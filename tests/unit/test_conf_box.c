@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdlib.h>
-#include "conf/conf.h"
+#include "conf_whole.h"
 
 static char report_mem[CONF_REPORT_MAX], printed[1 << 16];
 static uint8_t policy_mem[1 << 16];

@@ -126,7 +126,6 @@ static void what_cannot_be_used_is_named(void **state)
 	assert_string_equal(add_text(id, "not a certificate"),
 			    "the certificate does not parse");
 	assert_null(tls_identity_pin(id, 0));
-	assert_int_equal(tls_identity_until(id, 0), 0);
 	tls_identity_free(id);
 	tls_identity_free(NULL);
 	free(chain);
@@ -151,7 +150,7 @@ static void sixteen_and_no_more(void **state)
 	pki_free(&c);
 }
 
-static void until_and_pin_are_those_of_the_certificate(void **state)
+static void pin_is_that_of_the_certificate(void **state)
 {
 	static const long to[] = { -1, 1, 90L * DAY, 400L * DAY, 9000L * DAY };
 
@@ -162,21 +161,15 @@ static void until_and_pin_are_those_of_the_certificate(void **state)
 				      .to = to[i] };
 		struct pki_cert c = pki_make(&w, &ca);
 		struct tls_identity *id = tls_identity_new();
-		ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-		int days, seconds;
 		uint8_t *der = NULL, digest[32];
 		int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c.x), &der);
 
 		assert_null(add(id, &c));
-		ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(c.x));
-		assert_int_equal(tls_identity_until(id, 0),
-				 (uint64_t)days * DAY + (uint64_t)seconds);
 		EVP_Digest(der, (size_t)n, digest, NULL, EVP_sha256(), NULL);
 		assert_memory_equal(tls_identity_pin(id, 0), digest, 32);
 		/* An old certificate still encrypts. */
 		is_proved(id);
 		OPENSSL_free(der);
-		ASN1_TIME_free(epoch);
 		tls_identity_free(id);
 		pki_free(&c);
 	}
@@ -442,7 +435,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_used_is_named),
 		cmocka_unit_test(without_the_key_there_is_no_proof),
 		cmocka_unit_test(sixteen_and_no_more),
-		cmocka_unit_test(until_and_pin_are_those_of_the_certificate),
+		cmocka_unit_test(pin_is_that_of_the_certificate),
 		cmocka_unit_test(nothing_is_no_identity),
 		cmocka_unit_test(a_certificate_that_no_server_may_use_is_found),
 		cmocka_unit_test(the_name_and_the_client_choose),

@@ -31,7 +31,7 @@ static void drop_text(struct client *c)
 	c->s.text_fd = -1;
 }
 
-void client_close(struct client *c)
+static void client_close(struct client *c)
 {
 	int fd = c->watch.fd;
 

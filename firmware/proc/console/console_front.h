@@ -107,7 +107,6 @@ struct tty {
 
 /* console_client.c */
 void client_start(struct client *c, int fd);
-void client_close(struct client *c);
 void client_done(struct client *c, bool ok);
 void client_tick(struct client *c, uint64_t now);
 

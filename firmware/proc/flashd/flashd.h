@@ -46,6 +46,5 @@ extern const struct part_ops flashd_ops; /* dev: not used */
 /* flashd_show.c: into F.answer. */
 void flashd_show_slots(void);
 void flashd_show_crashes(void);
-const char *flashd_mode_name(enum slot_mode m);
 
 #endif

@@ -7,7 +7,7 @@ static void put(const char *s)
 	text_str(&F.answer, s);
 }
 
-const char *flashd_mode_name(enum slot_mode m)
+static const char *mode_name(enum slot_mode m)
 {
 	switch (m) {
 	case SLOT_STEADY: return "confirmed";
@@ -48,7 +48,7 @@ void flashd_show_slots(void)
 	put("running   slot ");
 	put(slot_name(F.runs));
 	put(", version " CONFIG_VERSION ", ");
-	put(flashd_mode_name(mode));
+	put(mode_name(mode));
 	put("\n");
 	for (enum slot s = SLOT_A; s < SLOTS; s++)
 		slot(s);

@@ -11,7 +11,7 @@
 
 struct wire W;
 
-enum { TABLE_SLOTS = 16384, TICK_MS = 100 };
+enum { TABLE_SLOTS = 16384 };
 
 bool wire_intercepts(uint16_t port)
 {
@@ -209,13 +209,13 @@ int main(int argc, char **argv)
 		struct ip_side *s;
 
 		program_turn(&W.prog, owing	? IP_ACK_MS
-				      : W.flows ? TICK_MS
+				      : W.flows ? IP_TICK_MS
 						: -1);
 		W.now = now_ms();
 		ip_tick(W.now);
 		while ((s = ip_next_event()) != NULL)
 			wire_flow_event((struct flow_side *)s);
-		if (W.now - tick >= TICK_MS) {
+		if (W.now - tick >= IP_TICK_MS) {
 			tick = W.now;
 			wire_flow_tick();
 		}

@@ -145,7 +145,6 @@ void wire_flow_end(struct flow *f);
 void wire_flow_tick(void);
 struct flow *wire_flow_find(uint32_t id);
 void wire_flow_dial(struct flow *f, const struct endpoint *server);
-struct flow_side *wire_flow_other(const struct flow_side *s);
 /* A flow without a client: dials server from client as from's frames go, and is
  * told to relay as a dial is (wire_relay_dialed, once its relay is set). It ends
  * after for_ms, and if the real client wants the same tuple. NULL: no room, or

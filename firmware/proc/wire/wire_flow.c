@@ -24,7 +24,7 @@ enum {
 	SMTP = 25,
 };
 
-struct flow_side *wire_flow_other(const struct flow_side *s)
+static struct flow_side *other_side(const struct flow_side *s)
 {
 	return &s->flow->side[s == &s->flow->side[CLIENT] ? SERVER : CLIENT];
 }
@@ -344,7 +344,7 @@ void wire_flow_syn(enum port p, const struct frame *f)
 
 void wire_flow_segment(struct flow_side *s, const struct frame *f, bool csum_ok)
 {
-	struct flow_side *other = wire_flow_other(s);
+	struct flow_side *other = other_side(s);
 	bool early = s->flow->state == FLOW_DIALING;
 
 	/* As if lost: it comes again when there is room. Only those pay whose

@@ -17,7 +17,8 @@ bool witness_watches(uint16_t port)
 	return false;
 }
 
-void witness_port(uint16_t port)
+/* From now on. */
+static void watch_port(uint16_t port)
 {
 	if (witness_watches(port))
 		return;
@@ -59,7 +60,7 @@ static void hear_relay(struct watch *w)
 			capture_judged(&m);
 			continue;
 		}
-		witness_port(m.server.port);
+		watch_port(m.server.port);
 		if (m.type == IPC_PROTECT)
 			verify_protect(&m);
 		else
@@ -177,7 +178,7 @@ static void on_boss(struct program *p, struct ipc_msg *m)
 		take_taps(m);
 	else if (m->type == IPC_INTERCEPTED)
 		for (uint32_t i = 0; i < m->ports_n; i++)
-			witness_port(m->ports[i]);
+			watch_port(m->ports[i]);
 	while (m->fd_n > 0)
 		close(m->fd[--m->fd_n]);
 }

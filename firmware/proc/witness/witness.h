@@ -53,8 +53,6 @@ struct witness {
 
 extern struct witness W;
 
-/* Watch this port from now on. */
-void witness_port(uint16_t port);
 bool witness_watches(uint16_t port);
 
 /* witness_verify.c */
