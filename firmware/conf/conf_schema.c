@@ -101,7 +101,10 @@ const struct conf_setting conf_schema[] = {
 	  .max = 65536,
 	  .dflt = "8192",
 	  .at = AT(sessions_max),
-	  .help = "mail sessions at the same time" },
+	  .help = "mail sessions at the same time",
+	  .manual = "mail sessions at the same time; a number above what the "
+		    "firmware was built for (`MAX_FLOWS` in Kconfig) changes "
+		    "nothing" },
 	{ .words = "limit sessions per-source",
 	  .type = CONF_NUMBER,
 	  .min = 1,
