@@ -130,12 +130,8 @@ struct peer_facts peer_memory_get(struct peer_memory *m,
 	};
 }
 
-/* The order of the calls is the order of the time: now_ms is not needed for
- * who gives way. */
-void peer_memory_offered(struct peer_memory *m, const struct endpoint *peer,
-			 uint64_t now_ms)
+void peer_memory_offered(struct peer_memory *m, const struct endpoint *peer)
 {
-	(void)now_ms;
 	find_or_add(m, peer)->starttls = true;
 }
 
@@ -148,12 +144,10 @@ void peer_memory_tls_failed(struct peer_memory *m, const struct endpoint *peer,
 	s->failed_until_ms = until_ms;
 }
 
-void peer_memory_tls_up(struct peer_memory *m, const struct endpoint *peer,
-			uint64_t now_ms)
+void peer_memory_tls_up(struct peer_memory *m, const struct endpoint *peer)
 {
 	struct slot *s = find_or_add(m, peer);
 
-	(void)now_ms;
 	s->starttls = true;
 	s->failed = false;
 }

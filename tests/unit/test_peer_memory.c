@@ -35,14 +35,14 @@ static void facts(void **state)
 
 	(void)state;
 	assert_false(f.starttls_before || f.tls_failed_lately);
-	peer_memory_offered(m, &a, 10);
+	peer_memory_offered(m, &a);
 	f = peer_memory_get(m, &a, 11);
 	assert_true(f.starttls_before && !f.tls_failed_lately);
 	peer_memory_tls_failed(m, &a, 20, 100);
 	assert_true(peer_memory_get(m, &a, 99).tls_failed_lately);
 	assert_false(peer_memory_get(m, &a, 100).tls_failed_lately);
 	peer_memory_tls_failed(m, &a, 200, 300);
-	peer_memory_tls_up(m, &a, 250);
+	peer_memory_tls_up(m, &a);
 	assert_false(peer_memory_get(m, &a, 251).tls_failed_lately);
 	f = peer_memory_get(m, &b, 251);
 	assert_false(f.starttls_before || f.tls_failed_lately);
@@ -63,12 +63,12 @@ static void oldest_gives_way(void **state)
 	(void)state;
 	for (unsigned i = 0; i < PEER_MEMORY_SLOTS; i++) {
 		e = peer(i);
-		peer_memory_offered(m, &e, i);
+		peer_memory_offered(m, &e);
 	}
 	e = peer(0); /* seen again: now 1 is the oldest */
 	assert_true(peer_memory_get(m, &e, 5000).starttls_before);
 	e = peer(PEER_MEMORY_SLOTS);
-	peer_memory_offered(m, &e, 5001);
+	peer_memory_offered(m, &e);
 	assert_true(peer_memory_get(m, &e, 5001).starttls_before);
 	e = peer(1);
 	assert_false(peer_memory_get(m, &e, 5002).starttls_before);
@@ -109,7 +109,7 @@ static void against_a_list(void **state)
 			seen[old] = 0;
 			known--;
 		}
-		peer_memory_offered(m, &e, t);
+		peer_memory_offered(m, &e);
 		seen[i] = t;
 	}
 	free(seen);

@@ -173,12 +173,12 @@ static void told(struct conn *c, const struct gate_event *ev)
 	case GATE_EV_TLS_UP:
 		count(CNT_TLS_UP, 1);
 		count(CNT_TLS_TRUSTED, ev->result == TLS_RESULT_OK);
-		peer_memory_offered(R.peers, &ev->server, R.now);
-		peer_memory_tls_up(R.peers, &ev->server, R.now);
+		peer_memory_offered(R.peers, &ev->server);
+		peer_memory_tls_up(R.peers, &ev->server);
 		break;
 	case GATE_EV_TLS_FAILED:
 		count(CNT_TLS_FAILED, 1);
-		peer_memory_offered(R.peers, &ev->server, R.now);
+		peer_memory_offered(R.peers, &ev->server);
 		peer_memory_tls_failed(R.peers, &ev->server, R.now, forget);
 		snprintf(line, sizeof(line),
 			 "event=tls-failed server=%s result=%s", server_of(ev),
