@@ -49,18 +49,24 @@ struct ntlm_server {
 	uint8_t t1[NTLM_T1_MAX], t2[NTLM_T2_MAX];
 };
 
-/* T1 in, T2 out. */
+/* T1 in, T2 out. E_PEER_ORDER: not the first call; E_PEER_SYNTAX: no T1; E_PEER_LONG:
+ * it is above NTLM_T1_MAX; E_PEER_WEAK: it does not offer what ask wants; E_FULL: no
+ * room in out, or no memory. Errors are sticky: whatever follows is E_PEER_ORDER. */
 MUST_CHECK int ntlm_server_first(struct ntlm_server *s,
 				 const struct sasl_ask *ask, struct span in,
 				 struct buf *out);
 
-/* Who is it? T3 in; the name in UTF-8, "domain\user" if it names one. max:
- * SASL_USER_MAX is always enough. */
+/* Who is it? T3 in; the name in UTF-8, "domain\user" if it names one. max: octets at
+ * user, SASL_USER_MAX is always enough. E_PEER_ORDER: no T1 before; E_PEER_SYNTAX: no
+ * T3, or a name that is empty or not in its character set; E_FULL: it does not fit. */
 MUST_CHECK int ntlm_server_user(struct ntlm_server *s, struct span in,
 				uint8_t *user, size_t max, size_t *user_n);
 
-/* The same T3 against a password. OK: it is who, and s->outcome says what was
- * agreed. E_PEER_PROOF: it is not, or what came was changed on the way. */
+/* The same T3 against a password, behind ntlm_server_user. OK: it is who, and
+ * s->outcome says what was agreed; the key in it is the caller's to wipe.
+ * E_PEER_PROOF: it is not, or what came was changed on the way; with s->misbound it is
+ * who, at another's TLS. E_PEER_WEAK: it is less than ask wants. E_PEER_SYNTAX,
+ * E_PEER_ORDER: as above; E_FULL: no memory. */
 MUST_CHECK int ntlm_server_verify(struct ntlm_server *s,
 				  const struct sasl_ask *ask,
 				  struct span password, struct span in);

@@ -29,6 +29,16 @@
 /* Before all others; psa_crypto_init calls it. The driver takes no memory. */
 void crypto_init(void);
 
+/*
+ * The entry points, with the arguments of the interface. In all of them key is that
+ * of mbedTLS in its export format: a private key as big-endian octets, as long as the
+ * curve's order (X25519: 32, RFC 7748 5), a public one as 04 X Y (X25519: 32), an AES
+ * key as it is. size is the room at out or secret, *n how much of it was written.
+ *
+ * PSA_SUCCESS; PSA_ERROR_NOT_SUPPORTED: not ours, nothing was written;
+ * PSA_ERROR_BUFFER_TOO_SMALL: size; PSA_ERROR_INVALID_ARGUMENT: a key or point that
+ * is none; PSA_ERROR_INVALID_SIGNATURE: it does not verify.
+ */
 psa_status_t crypto_export_public_key(const psa_key_attributes_t *attributes,
 				      const uint8_t *key, size_t key_n,
 				      uint8_t *out, size_t size, size_t *n);

@@ -15,19 +15,19 @@
 
 /* What a body is made of, in this order. */
 enum {
-	F_ROLE = 1 << 0,      /* role u8, index u32 */
-	F_FLOW = 1 << 1,      /* u32 */
-	F_SIDE = 1 << 2,      /* u8 */
-	F_PORT = 1 << 3,      /* client_port u8 */
-	F_CLIENT = 1 << 4,    /* 16 octets, u16 */
-	F_SERVER = 1 << 5,    /* 16 octets, u16 */
-	F_ERROR = 1 << 6,     /* i32 */
-	F_NUMBER = 1 << 7,    /* u64 */
-	F_PORTS = 1 << 8,     /* u8 count, then u16 each */
-	F_OP = 1 << 9,	      /* u8 */
-	F_VIA = 1 << 10,      /* 16 octets, u16 */
-	F_CLOCK = 1 << 11,    /* u8 */
-	F_PRINTS = 1 << 12,   /* u8 count, then u64, u64, u8 each */
+	F_ROLE = 1 << 0,    /* role u8, index u32 */
+	F_FLOW = 1 << 1,    /* u32 */
+	F_SIDE = 1 << 2,    /* u8 */
+	F_PORT = 1 << 3,    /* client_port u8 */
+	F_CLIENT = 1 << 4,  /* 16 octets, u16 */
+	F_SERVER = 1 << 5,  /* 16 octets, u16 */
+	F_ERROR = 1 << 6,   /* i32 */
+	F_NUMBER = 1 << 7,  /* u64 */
+	F_PORTS = 1 << 8,   /* u8 count, then u16 each */
+	F_OP = 1 << 9,	    /* u8 */
+	F_VIA = 1 << 10,    /* 16 octets, u16 */
+	F_CLOCK = 1 << 11,  /* u8 */
+	F_PRINTS = 1 << 12, /* u8 count, then u32 x PRINT_STEP, u64, u8 each */
 	F_TLS_ONLY = 1 << 13, /* u8 */
 	F_MAY = 1 << 14,      /* may_sign u8 */
 	F_OCTETS = 1 << 15,   /* all that is left: last */

@@ -65,10 +65,11 @@ enum ipc_type {
 	IPC_READY,
 	/* any to boss, every IPC_ALIVE_MS: the loop turns. */
 	IPC_ALIVE,
-	/* confd to boss: intercept these ports; boss to confd and wire: it is
-	 * done, or not. The classifier takes these and all that came before:
-	 * wire attaches the same list to its sockets and puts back what the
-	 * snapshot does not name. Number: the VLAN of policy/box.h. */
+	/* confd to boss: intercept these ports; boss to confd, wire and witness:
+	 * it is done, or not. The classifier takes these and all that came
+	 * before: wire attaches the same list to its sockets and puts back what
+	 * the snapshot does not name; witness watches them. Number: the VLAN of
+	 * policy/box.h. */
 	IPC_INTERCEPT,
 	IPC_INTERCEPTED,
 	/* confd to wire: a snapshot; 1 fd (sealed memfd). Answered, also for
@@ -338,24 +339,24 @@ enum conf_op {
 
 enum { IPC_ALIVE_MS = 300 };
 
-/* Any message, decoded. Which members count depends on the type. */
+/* Any message, decoded. Which members travel with a type is said by its row in
+ * ipc.c, and what they mean above; the others are zero. */
 struct ipc_msg {
 	enum ipc_type type;
 	enum role role; /* PEER, STATS_OF: whose */
-	uint32_t index; /* PEER, STATS_OF: which relay */
-	/* FLOW_*, LOGON*, SIGN*: never used twice while wire runs */
+	/* PEER, STATS_OF: which relay; TTY, CONF_FILE, FLASH_FILE: which one */
+	uint32_t index;
+	/* FLOW_*, LOGON*, SIGN*, JUDGED, PROBE_FLOW: which one, never used twice
+	 * while wire runs; CAPTURE: ports */
 	uint32_t flow;
 	enum side side;			/* FLOW_FINISH, FLOW_GONE */
 	enum port client_port;		/* FLOW_OPEN: where the client is */
-	struct endpoint client, server; /* FLOW_OPEN; FLOW_DIAL: server */
+	struct endpoint client, server; /* of a connection, or as said above */
 	bool tls_only;			/* FLOW_OPEN */
 	struct endpoint via;		/* MANAGE, PROBE, NTP */
-	int error;	 /* INTERCEPTED, SNAPSHOT_ACK, FLOW_DIAL_FAILED, SIGNED,
-			      * FLOW_GONE, CONF_RESULT,
-			      * FLASH_RESULT: enum err */
-	uint64_t number; /* SNAPSHOT, SNAPSHOT_ACK, CONF_*, FLASH_*, SLOT_*,
-			  * INTERCEPT, INTERCEPTED, MANAGE */
-	uint16_t ports[16]; /* INTERCEPT */
+	int error;			/* enum err: OK, or what became of it */
+	uint64_t number;		/* as said above */
+	uint16_t ports[16];		/* INTERCEPT, INTERCEPTED */
 	uint32_t ports_n;
 	uint32_t clock;			    /* CLOCK */
 	bool may_sign;			    /* SECRETS */
@@ -372,7 +373,9 @@ struct ipc_msg {
 /*
  * Send m on sock from role `from` to role `to`. The descriptors stay the
  * caller's. E_AGAIN: the receiver's queue is full (try when writable);
- * E_PEER_GONE: it is not there any more; E_IO: anything else.
+ * E_PEER_GONE: it is not there any more; E_PEER_SYNTAX: the table has no such
+ * message from `from` to `to`, or not with so many descriptors, or there are more
+ * than IPC_OCTETS_MAX octets; E_IO: anything else. On an error nothing was sent.
  */
 MUST_CHECK int ipc_send(int sock, enum role from, enum role to,
 			const struct ipc_msg *m);

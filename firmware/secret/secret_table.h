@@ -10,8 +10,10 @@
  * the accounts of a configuration, ours at partners and theirs with us, and private
  * keys with their certificates.
  *
- * confd builds it beside the snapshot and sends it to keys, and to nobody else.
- * It is never stored; what is in flash is sealed (store/).
+ * confd builds it beside the snapshot and sends it to keys, and to nobody else. Of the
+ * same form are the ring, which is all keys alone and is kept in flash, sealed (store/,
+ * confd_keys.c), and what a relay gets: certificates, with the private keys empty and no
+ * account.
  *
  *	header   magic, format, number of entries, the floor of the clock
  *	entries  kind, number of fields, the length of each; then the fields
@@ -60,8 +62,8 @@ struct secret_table {
  * table, or of another format. */
 MUST_CHECK int secret_table_open(struct secret_table *t, struct span blob);
 
-/* The i-th account, partner's account, key, in the order they were added; i below
- * their number. */
+/* The i-th account, partner's account, key, in the order they were added, from 0; i
+ * below their number. Walks the table from its start. */
 void secret_table_account(const struct secret_table *t, uint32_t i,
 			  struct secret_account *a);
 void secret_table_partner(const struct secret_table *t, uint32_t i,
@@ -78,7 +80,8 @@ bool secret_table_find_key(const struct secret_table *t, struct span name,
 /*
  * Write a table: begin, account ..., key ..., end; accounts of either kind in any
  * order. The memory is the caller's; secret_build_size says how much is enough for
- * so many entries whose fields add up to octets.
+ * so many entries whose fields add up to octets. What is added is copied. The limits
+ * above are held by secret_table_open, not here.
  */
 struct secret_build {
 	uint8_t *p;
@@ -88,14 +91,14 @@ struct secret_build {
 
 size_t secret_build_size(uint32_t entries, size_t octets);
 
-/* Each E_FULL: size is too small. */
+/* Each E_FULL: size is too small; what was added before stays. */
 MUST_CHECK int secret_build_begin(struct secret_build *b, uint8_t *mem,
 				  size_t size);
 MUST_CHECK int secret_build_account(struct secret_build *b,
 				    const struct secret_account *a);
 MUST_CHECK int secret_build_key(struct secret_build *b,
 				const struct secret_key *k);
-/* The table, in the memory of begin. */
+/* The table, in the memory of begin. Once. */
 struct span secret_build_end(struct secret_build *b, uint64_t floor_s);
 
 #endif

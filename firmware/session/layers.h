@@ -38,11 +38,14 @@ MUST_CHECK int layers_seal(struct layers *l, const struct sasl_outcome *o,
 /* Free both. */
 void layers_drop(struct layers *l);
 
-/* Returns how many were taken; fewer than given: later. */
+/* Returns how many were taken; fewer than given: later, when what waits at the doors
+ * has been taken away. */
 size_t layers_feed(struct layers *l, enum layers_door d, struct span in);
+/* What waits at a door, valid until the next call on l; then how much of it was taken. */
 struct span layers_out(const struct layers *l, enum layers_door d);
 void layers_sent(struct layers *l, enum layers_door d, size_t n);
 
+/* UP as long as clear text waits at LAYERS_APP, whatever came behind it. */
 enum layers_state layers_state(const struct layers *l);
 
 /* All was said: close_notify, where there is one. */
