@@ -291,7 +291,8 @@ const char *exec_is_it_meant(const struct session *s)
 	case CMD_CLEAR_LEARNED_ALL:
 		return "All of it will be forgotten. yes or no? ";
 	case CMD_PEER_PIN: return "Is it the same key? yes or no? ";
-	default: return "All settings will be lost. yes or no? ";
+	case CMD_FACTORY: return "All settings will be lost. yes or no? ";
+	default: return "yes or no? ";
 	}
 }
 
@@ -309,7 +310,8 @@ void exec_yes(struct session *s)
 	case CMD_LEARNED_PIN: accept_learned(s); break;
 	case CMD_CLEAR_LEARNED_ALL: clear_learned(s); break;
 	case CMD_PEER_PIN: peers_pin(s); break;
-	default: factory(s); break;
+	case CMD_FACTORY: factory(s); break;
+	default: exec_fail(s, "nothing was asked\n"); break;
 	}
 }
 
@@ -412,48 +414,10 @@ static int takes_file(int id)
 	}
 }
 
-static enum wish run(struct session *s, const struct cli_matched *m,
-		     int text_fd)
+/* A command that neither shows nor asks confd: it is done, or somebody is asked. */
+static enum wish act(struct session *s, int id, const struct cli_matched *m,
+		     struct span arg)
 {
-	int id = m->command->id;
-	struct span arg = { NULL, 0 };
-
-	if (m->argument_n > 0)
-		arg = m->argument[m->argument_n - 1];
-	s->command = id;
-	s->least = least(m->command->words);
-	if (id == CMD_KEY_IMPORT || id == CMD_KEY_IMPORT_XMODEM) {
-		struct text name; /* it comes first, then the text */
-
-		text_init(&name, s->spelled, sizeof(s->spelled));
-		text_span(&name, arg);
-	}
-	switch (id) {
-	case CMD_KEY_IMPORT:
-	case CMD_CHECK:
-	case CMD_LOAD:
-	case CMD_LOAD_REPLACE:
-	case CMD_LOAD_MERGE:
-	case CMD_SETTING_TEXT: return with_text(s, text_fd, WISH_TEXT);
-	case CMD_PASSWORD: return with_text(s, text_fd, WISH_PASSWORD);
-	default: break;
-	}
-	if (text_fd >= 0) {
-		close(text_fd);
-		exec_fail(s, "this command takes no text\n");
-		return WISH_ANSWER;
-	}
-	if (show((enum command)id, s->least)) {
-		answer_take(s);
-		answer_done(s, true);
-		return WISH_ANSWER;
-	}
-	if (question(s, id, arg))
-		return WISH_ANSWER;
-	if (takes_file(id) != 0) {
-		s->command = takes_file(id);
-		return only_at_a_terminal(s, WISH_XMODEM);
-	}
 	switch (id) {
 	case CMD_HELP: help(s); return WISH_ANSWER;
 	case CMD_TECH: tech_support(s); return WISH_ANSWER;
@@ -496,6 +460,51 @@ static enum wish run(struct session *s, const struct cli_matched *m,
 	case CMD_CLOCK_SET: boss_clock(s, arg); return WISH_ANSWER;
 	default: return about_session(s, id, arg);
 	}
+}
+
+static enum wish run(struct session *s, const struct cli_matched *m,
+		     int text_fd)
+{
+	int id = m->command->id;
+	struct span arg = { NULL, 0 };
+
+	if (m->argument_n > 0)
+		arg = m->argument[m->argument_n - 1];
+	s->command = id;
+	s->least = least(m->command->words);
+	if (id == CMD_KEY_IMPORT || id == CMD_KEY_IMPORT_XMODEM) {
+		struct text name; /* it comes first, then the text */
+
+		text_init(&name, s->spelled, sizeof(s->spelled));
+		text_span(&name, arg);
+	}
+	switch (id) {
+	case CMD_KEY_IMPORT:
+	case CMD_CHECK:
+	case CMD_LOAD:
+	case CMD_LOAD_REPLACE:
+	case CMD_LOAD_MERGE:
+	case CMD_SETTING_TEXT: return with_text(s, text_fd, WISH_TEXT);
+	case CMD_PASSWORD: return with_text(s, text_fd, WISH_PASSWORD);
+	default: break;
+	}
+	if (text_fd >= 0) {
+		close(text_fd);
+		exec_fail(s, "this command takes no text\n");
+		return WISH_ANSWER;
+	}
+	if (show((enum command)id, s->least)) {
+		answer_take(s);
+		answer_done(s, true);
+		return WISH_ANSWER;
+	}
+	if (question(s, id, arg))
+		return WISH_ANSWER;
+	if (takes_file(id) != 0) {
+		s->command = takes_file(id);
+		return only_at_a_terminal(s, WISH_XMODEM);
+	}
+	return act(s, id, m, arg);
 }
 
 /* "show foo -" and its text: the line without the "-". */

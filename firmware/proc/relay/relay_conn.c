@@ -161,59 +161,76 @@ static void logon(const struct gate_event *ev, bool good)
 			span_str(ev->why));
 }
 
-static void told(struct conn *c, const struct gate_event *ev)
+static void tls_up(const struct gate_event *ev)
+{
+	count(CNT_TLS_UP, 1);
+	count(CNT_TLS_TRUSTED, ev->result == TLS_RESULT_OK);
+	peer_memory_offered(R.peers, &ev->server);
+	peer_memory_tls_up(R.peers, &ev->server);
+}
+
+static void tls_failed(const struct gate_event *ev)
 {
 	uint64_t forget =
 		R.now + (uint64_t)current()->policy.settings.fallback_s * 1000;
-	struct gate_status st;
 	char line[160];
 
+	count(CNT_TLS_FAILED, 1);
+	peer_memory_offered(R.peers, &ev->server);
+	peer_memory_tls_failed(R.peers, &ev->server, R.now, forget);
+	snprintf(line, sizeof(line), "event=tls-failed server=%s result=%s",
+		 server_of(ev), tls_result_name(ev->result));
+	program_log_why(&R.prog, SEV_NOTICE, line, span_str(ev->why));
+}
+
+static void starttls_vanished(const struct gate_event *ev)
+{
+	count(CNT_STARTTLS_VANISHED, 1);
+	program_log(&R.prog, SEV_ALARM, "event=starttls-vanished server=%s",
+		    server_of(ev));
+	(void)stats_alarm(R.prog.stats, ALARM_STARTTLS_VANISHED, now_unix_ms(),
+			  span_str(server_of(ev)));
+}
+
+static void rcpt_passed(struct conn *c, const struct gate_event *ev)
+{
+	struct gate_status st;
+
+	session_status(c->session, &st);
+	relay_domain_taken(ev->domain, st.channel);
+	relay_learn_seen(ev->domain, st.channel);
+	if (st.box)
+		relay_peers_called(ev->domain, st.channel);
+	relay_verify_judged(c, ev);
+}
+
+static void rcpt_refused(struct conn *c, const struct gate_event *ev)
+{
+	struct gate_status st;
+
+	session_status(c->session, &st);
+	relay_domain_refused(ev, st.channel);
+	if (st.box)
+		relay_peers_called(ev->domain, st.channel);
+	relay_explain_refused(c, ev, st.channel);
+	relay_verify_judged(c, ev);
+	refusal(c, ev);
+}
+
+static void told(struct conn *c, const struct gate_event *ev)
+{
 	relay_explain_step(c, ev);
 	switch (ev->type) {
-	case GATE_EV_TLS_UP:
-		count(CNT_TLS_UP, 1);
-		count(CNT_TLS_TRUSTED, ev->result == TLS_RESULT_OK);
-		peer_memory_offered(R.peers, &ev->server);
-		peer_memory_tls_up(R.peers, &ev->server);
-		break;
-	case GATE_EV_TLS_FAILED:
-		count(CNT_TLS_FAILED, 1);
-		peer_memory_offered(R.peers, &ev->server);
-		peer_memory_tls_failed(R.peers, &ev->server, R.now, forget);
-		snprintf(line, sizeof(line),
-			 "event=tls-failed server=%s result=%s", server_of(ev),
-			 tls_result_name(ev->result));
-		program_log_why(&R.prog, SEV_NOTICE, line, span_str(ev->why));
-		break;
-	case GATE_EV_STARTTLS_VANISHED:
-		count(CNT_STARTTLS_VANISHED, 1);
-		program_log(&R.prog, SEV_ALARM,
-			    "event=starttls-vanished server=%s", server_of(ev));
-		(void)stats_alarm(R.prog.stats, ALARM_STARTTLS_VANISHED,
-				  now_unix_ms(), span_str(server_of(ev)));
-		break;
+	case GATE_EV_TLS_UP: tls_up(ev); break;
+	case GATE_EV_TLS_FAILED: tls_failed(ev); break;
+	case GATE_EV_STARTTLS_VANISHED: starttls_vanished(ev); break;
 	case GATE_EV_FALLBACK:
 		count(CNT_FALLBACKS, 1);
 		program_log(&R.prog, SEV_NOTICE,
 			    "event=fallback-to-clear server=%s", server_of(ev));
 		break;
-	case GATE_EV_RCPT_PASSED:
-		session_status(c->session, &st);
-		relay_domain_taken(ev->domain, st.channel);
-		relay_learn_seen(ev->domain, st.channel);
-		if (st.box)
-			relay_peers_called(ev->domain, st.channel);
-		relay_verify_judged(c, ev);
-		break;
-	case GATE_EV_RCPT_REFUSED:
-		session_status(c->session, &st);
-		relay_domain_refused(ev, st.channel);
-		if (st.box)
-			relay_peers_called(ev->domain, st.channel);
-		relay_explain_refused(c, ev, st.channel);
-		relay_verify_judged(c, ev);
-		refusal(c, ev);
-		break;
+	case GATE_EV_RCPT_PASSED: rcpt_passed(c, ev); break;
+	case GATE_EV_RCPT_REFUSED: rcpt_refused(c, ev); break;
 	case GATE_EV_MAIL_REFUSED:
 	case GATE_EV_BOX_CALLS: break; /* inbound */
 	case GATE_EV_MESSAGE:
