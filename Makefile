@@ -337,7 +337,7 @@ test-boot: peers ## that image on the board that QEMU plays, from blank flash on
 	$(Q)$(test-images)
 	$(Q)tools/test-report --pytest-apart tests/boot
 
-check: ## layers, purity, format, both compilers
+check: programs ## layers, purity, format, both compilers
 	$(Q)tools/check $(O)
 
 test: deps peers ## everything; on a board with an image, its image
