@@ -11,7 +11,6 @@ const char *err_name(int e)
 	case E_PEER_EOL: return "peer-eol";
 	case E_PEER_LONG: return "peer-long";
 	case E_PEER_EARLY: return "peer-early";
-	case E_PEER_TLS: return "peer-tls";
 	case E_PEER_GONE: return "peer-gone";
 	case E_PEER_TIME: return "peer-time";
 	case E_PEER_WEAK: return "peer-weak";

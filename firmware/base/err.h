@@ -20,7 +20,6 @@ enum err {
 	E_PEER_EOL = -102,   /* bare CR or bare LF */
 	E_PEER_LONG = -103,  /* line, reply or list above its limit */
 	E_PEER_EARLY = -104, /* bytes waiting where TLS had to begin */
-	E_PEER_TLS = -105,   /* handshake or record failed */
 	E_PEER_GONE = -106,  /* closed or reset before it was time */
 	E_PEER_TIME = -107,  /* a deadline passed */
 	E_PEER_WEAK = -108,  /* it offers less than the rule asks for */
