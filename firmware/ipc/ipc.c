@@ -97,7 +97,9 @@ static const struct row {
 	[IPC_TAP] = { R(BOSS), R(WITNESS), 0, 3 },
 	[IPC_PRINT_KEY] = { R(WITNESS), R(RELAY), F_NUMBER, 0 },
 	[IPC_PROTECT] = { R(RELAY), R(WITNESS),
-			  F_CLIENT | F_SERVER | F_NUMBER | F_PRINTS, 0 },
+			  F_CLIENT | F_SERVER | F_NUMBER | F_TLS_ONLY |
+				  F_PRINTS,
+			  0 },
 	[IPC_EXPOSE] = { R(RELAY), R(WITNESS), F_CLIENT | F_SERVER | F_PRINTS,
 			 0 },
 	[IPC_CANARY] = { R(WITNESS), R(WIRE), F_NUMBER, 0 },

@@ -170,7 +170,8 @@ enum ipc_type {
 	/* witness to relay: the key of prints from now on. */
 	IPC_PRINT_KEY,
 	/* relay to witness: these texts of a connection must not be readable in
-	 * what leaves; number: nothing of it may be, its channel is TLS. */
+	 * what leaves since number, in microseconds of Unix time; tls_only: nor
+	 * may anything else of it. */
 	IPC_PROTECT,
 	/* relay to witness: this connection is in clear, and may be; these texts
 	 * are no secret of it. */
@@ -352,7 +353,7 @@ struct ipc_msg {
 	enum side side;			/* FLOW_FINISH, FLOW_GONE */
 	enum port client_port;		/* FLOW_OPEN: where the client is */
 	struct endpoint client, server; /* of a connection, or as said above */
-	bool tls_only;			/* FLOW_OPEN */
+	bool tls_only;			/* FLOW_OPEN, PROTECT */
 	struct endpoint via;		/* MANAGE, PROBE, NTP */
 	int error;			/* enum err: OK, or what became of it */
 	uint64_t number;		/* as said above */

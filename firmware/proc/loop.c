@@ -5,12 +5,17 @@
 #include <time.h>
 #include "proc/loop.h"
 
-static uint64_t clock_ms(clockid_t id)
+static uint64_t clock_us(clockid_t id)
 {
 	struct timespec t;
 
 	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static uint64_t clock_ms(clockid_t id)
+{
+	return clock_us(id) / 1000;
 }
 
 uint64_t now_ms(void)
@@ -21,6 +26,11 @@ uint64_t now_ms(void)
 uint64_t now_unix_ms(void)
 {
 	return clock_ms(CLOCK_REALTIME);
+}
+
+uint64_t now_unix_us(void)
+{
+	return clock_us(CLOCK_REALTIME);
 }
 
 uint64_t now_raw_ms(void)

@@ -44,6 +44,7 @@ void loop_turn(struct loop *l, int timeout_ms);
 
 uint64_t now_ms(void);	    /* CLOCK_MONOTONIC */
 uint64_t now_unix_ms(void); /* CLOCK_REALTIME */
+uint64_t now_unix_us(void); /* the same, in microseconds */
 uint64_t now_raw_ms(void);  /* CLOCK_MONOTONIC_RAW: nobody corrects it */
 
 #endif

@@ -26,6 +26,7 @@ struct entry {
 	struct print print;
 	struct endpoint client;
 	uint64_t until_ms; /* 0: free */
+	uint64_t said_us;
 };
 
 /* Links are numbered entry * LINKS + which of them; so is what they name. */
@@ -152,14 +153,18 @@ static void drop(struct leak *l, struct entry *e)
 }
 
 void leak_protect(struct leak *l, const struct endpoint *client,
-		  const struct print *p, uint64_t now_ms)
+		  const struct print *p, uint64_t now_ms, uint64_t said_us)
 {
 	struct entry *e = find(l, p);
 
+	/* What its own client says again is secret since the first time. */
+	if (e && (e->until_ms <= now_ms || !endpoint_eq(&e->client, client)))
+		e->said_us = said_us;
 	if (!e) {
 		e = &l->entry[l->next];
 		drop(l, e);
 		e->print = *p;
+		e->said_us = said_us;
 		for (unsigned k = 0; k < LINKS; k++)
 			put_in(l, l->next, k);
 		l->next = (l->next + 1) % LEAK_PRINTS;
@@ -299,7 +304,7 @@ struct place {
 	size_t old;    /* and end behind so many */
 	const struct endpoint *client;
 	bool clear; /* its client's own texts only */
-	uint64_t now_ms;
+	uint64_t now_ms, seen_us;
 	/* Many texts begin as many others do: reckoned once for all of them. */
 	size_t at;
 	uint64_t whole[PRINT_MAX]; /* of the octets at at */
@@ -319,6 +324,13 @@ static uint64_t whole_of(const struct leak *l, struct place *w, size_t at,
 	return w->whole[n - 1];
 }
 
+static bool said_before(const struct entry *e, const struct place *w)
+{
+	uint64_t later_us = e->said_us - w->seen_us; /* or earlier: very much */
+
+	return later_us == 0 || later_us > LEAK_LATE_US;
+}
+
 /* Does a text stand at at? */
 static bool stands(const struct leak *l, const struct entry *e, struct place *w,
 		   size_t at)
@@ -328,7 +340,7 @@ static bool stands(const struct leak *l, const struct entry *e, struct place *w,
 	return e->until_ms > w->now_ms && at < w->starts && n <= w->b.n - at &&
 	       at + n > w->old &&
 	       (!w->clear || endpoint_eq(&e->client, w->client)) &&
-	       whole_of(l, w, at, n) == e->print.whole;
+	       said_before(e, w) && whole_of(l, w, at, n) == e->print.whole;
 }
 
 /* One of those that have this gram, which is at i. */
@@ -391,14 +403,15 @@ static void keep_tail(struct stream *t, const struct segment *s)
 }
 
 bool leak_look(struct leak *l, struct span frame, uint64_t now_ms,
-	       struct leak_hit *hit)
+	       uint64_t seen_us, struct leak_hit *hit)
 {
 	struct segment s = take_apart(frame);
 	struct place w = { .b = frame,
 			   .starts = frame.n,
 			   .client = &s.src,
 			   .clear = s.tcp && allowed(l, &s.src, now_ms),
-			   .now_ms = now_ms };
+			   .now_ms = now_ms,
+			   .seen_us = seen_us };
 	bool found = scan(l, &w);
 
 	if (s.tcp && s.data.n > 0) {

@@ -19,6 +19,12 @@
  *	          count in it; its own still do
  *
  * A connection is known by its client, whose address and port the box borrows.
+ *
+ * Who looks may be late: a text that is protected now may have left before, and been
+ * none then, as the same MAIL of an earlier message. So a frame that was seen before
+ * a text was said does not count for it. Both times are microseconds of one clock; if
+ * that was set back meanwhile, so that they are further apart than LEAK_LATE_US, it
+ * counts.
  * Pure; fixed memory: of too many prints the oldest gives way.
  */
 enum {
@@ -28,6 +34,7 @@ enum {
 	LEAK_CLEAR_MS = 600000, /* without a frame */
 	/* A connection that is protected now was in clear a moment ago. */
 	LEAK_GRACE_MS = 2000,
+	LEAK_LATE_US = 10000000,
 };
 
 struct leak;
@@ -35,8 +42,9 @@ size_t leak_size(void);
 /* mem: leak_size() octets, aligned for any type. seed: for the hash tables. */
 struct leak *leak_init(void *mem, uint64_t key, const uint8_t seed[16]);
 
+/* said_us: when it was said. */
 void leak_protect(struct leak *l, const struct endpoint *client,
-		  const struct print *p, uint64_t now_ms);
+		  const struct print *p, uint64_t now_ms, uint64_t said_us);
 /* It may leave after all, as far as this client is concerned. */
 void leak_forget(struct leak *l, const struct endpoint *client,
 		 const struct print *p);
@@ -50,10 +58,10 @@ struct leak_hit {
 	struct endpoint client, server;
 };
 
-/* Look at a frame from its Ethernet header on. True: something was readable that
- * must not be; *hit says where. */
+/* Look at a frame from its Ethernet header on, which was seen at seen_us. True:
+ * something was readable that must not be; *hit says where. */
 bool leak_look(struct leak *l, struct span frame, uint64_t now_ms,
-	       struct leak_hit *hit);
+	       uint64_t seen_us, struct leak_hit *hit);
 
 /* The number of texts that are looked for. */
 unsigned leak_prints(const struct leak *l);

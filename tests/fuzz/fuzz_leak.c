@@ -30,8 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (n < 62 || n > 2000)
 		return 0;
 	BUG_ON(!print_of(KEY, span_str(secret), &print));
-	leak_protect(l, &nobody, &print, ++now);
-	(void)leak_look(l, pk_guard((struct span){ p, n }), now, &hit);
+	leak_protect(l, &nobody, &print, ++now, 0);
+	(void)leak_look(l, pk_guard((struct span){ p, n }), now, 0, &hit);
 	/* what is put behind the headers, in the middle of the rest */
 	at = 80 + p[0] % 100;
 	if (n < at)
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	memcpy(mem, p, at);
 	memcpy(mem + at, secret, len);
 	memcpy(mem + at + len, p + at, n - at);
-	BUG_ON(!leak_look(l, pk_guard((struct span){ mem, n + len }), now,
+	BUG_ON(!leak_look(l, pk_guard((struct span){ mem, n + len }), now, 0,
 			  &hit));
 	return 0;
 }

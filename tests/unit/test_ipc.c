@@ -115,7 +115,8 @@ static void same(const struct ipc_msg *a, const struct ipc_msg *b)
 		    !memcmp(&b->client, &none, sizeof(none)));
 	assert_true(!memcmp(&b->server, &a->server, sizeof(none)) ||
 		    !memcmp(&b->server, &none, sizeof(none)));
-	assert_true(b->tls_only == (b->type == IPC_FLOW_OPEN));
+	assert_true(b->tls_only ==
+		    (b->type == IPC_FLOW_OPEN || b->type == IPC_PROTECT));
 	assert_true(b->error == a->error || b->error == 0);
 	assert_true(b->number == a->number || b->number == 0);
 	assert_true(b->ports_n == a->ports_n || b->ports_n == 0);

@@ -58,7 +58,7 @@ static void protect(uint16_t port, const char *text, uint64_t now)
 	struct endpoint c = client(port);
 	struct print p = print(text);
 
-	leak_protect(l, &c, &p, now);
+	leak_protect(l, &c, &p, now, now * 1000);
 }
 
 static struct span frame(struct packet *p, bool v6, uint16_t port, uint32_t seq,
@@ -83,7 +83,7 @@ static bool says(uint16_t port, uint32_t seq, struct span data, uint64_t now)
 	struct leak_hit hit;
 	struct packet p;
 	bool found = leak_look(l, pk_guard(frame(&p, false, port, seq, data)),
-			       now, &hit);
+			       now, now * 1000, &hit);
 
 	assert_true(hit.tcp && hit.client.port == port &&
 		    hit.server.port == 25);
@@ -222,6 +222,46 @@ static void a_connection_in_clear(void **state)
 	assert_true(text(5000, secret, 10 + LEAK_GRACE_MS));
 }
 
+static bool seen_at(uint16_t port, const char *s, uint64_t seen_us)
+{
+	static uint32_t seq = 1u << 31;
+	struct leak_hit hit;
+	struct packet p;
+
+	seq += 5000;
+	return leak_look(l, pk_guard(frame(&p, false, port, seq, span_str(s))),
+			 20, seen_us, &hit);
+}
+
+/* MAIL of a message that may leave in clear, and of the next one, which may not:
+ * the first is looked at when the second has been said. */
+static void what_left_before_it_was_said(void **state)
+{
+	const char *mail = "MAIL FROM:<alice@corp.example>";
+	const struct endpoint me = client(1), other = client(2);
+	const struct print p = print(mail);
+
+	(void)state;
+	leak_allow(l, &me, 10);
+	leak_forget(l, &me, &p);
+	leak_protect(l, &me, &p, 20, 20500);
+	assert_false(seen_at(1, mail, 20499));
+	assert_true(seen_at(1, mail, 20500));
+	assert_true(seen_at(1, mail, 30000));
+	/* Said again, it is secret since the first time. */
+	leak_protect(l, &me, &p, 20, 20900);
+	assert_false(seen_at(1, mail, 20499));
+	assert_true(seen_at(1, mail, 20700));
+	/* By somebody else: since then, for then it is known as his. */
+	leak_protect(l, &other, &p, 20, 21000);
+	assert_false(seen_at(2, mail, 20999));
+	assert_true(seen_at(2, mail, 21000));
+	/* The clock was set back meanwhile. */
+	leak_protect(l, &me, &p, 20, LEAK_LATE_US + 30000);
+	assert_false(seen_at(1, mail, 30000));
+	assert_true(seen_at(1, mail, 29999));
+}
+
 static void a_clear_one_stays_clear_while_it_speaks(void **state)
 {
 	struct endpoint c = client(5000);
@@ -247,7 +287,7 @@ static void other_wrappings(void **state)
 	(void)state;
 	protect(4000, secret, 0);
 	assert_true(leak_look(
-		l, pk_guard(frame(&p, true, 4000, 1, span_str(secret))), 1,
+		l, pk_guard(frame(&p, true, 4000, 1, span_str(secret))), 1, 1,
 		&hit));
 	assert_true(hit.tcp && !ip_is_v4(hit.client.ip));
 	pk_eth(&p, 0x88a8);
@@ -256,21 +296,22 @@ static void other_wrappings(void **state)
 	pk_ip4(&p, 6, 0, NULL, 0);
 	pk_tcp(&p, 4000, 25, 0x18, NULL, 0);
 	pk_put(&p, secret, sizeof(secret) - 1);
-	assert_true(leak_look(l, pk_guard(pk_done(&p)), 1, &hit) && hit.tcp);
+	assert_true(leak_look(l, pk_guard(pk_done(&p)), 1, 1, &hit) && hit.tcp);
 	pk_eth(&p, 0x8864);
 	pk_pppoe(&p, 0x21);
 	pk_ip4(&p, 6, 0, NULL, 0);
 	pk_tcp(&p, 4000, 25, 0x18, NULL, 0);
 	pk_put(&p, secret, sizeof(secret) - 1);
-	assert_true(leak_look(l, pk_guard(pk_done(&p)), 1, &hit) && hit.tcp);
+	assert_true(leak_look(l, pk_guard(pk_done(&p)), 1, 1, &hit) && hit.tcp);
 	pk_eth(&p, 0x1234); /* nobody knows what that is */
 	pk_put(&p, secret, sizeof(secret) - 1);
-	assert_true(leak_look(l, pk_guard((struct span){ p.b, p.n }), 1, &hit));
+	assert_true(
+		leak_look(l, pk_guard((struct span){ p.b, p.n }), 1, 1, &hit));
 	assert_false(hit.tcp);
 	pk_eth(&p, 0x0800); /* a later fragment */
 	pk_ip4(&p, 6, 100, NULL, 0);
 	pk_put(&p, secret, sizeof(secret) - 1);
-	assert_true(leak_look(l, pk_guard(pk_done(&p)), 1, &hit));
+	assert_true(leak_look(l, pk_guard(pk_done(&p)), 1, 1, &hit));
 	assert_false(hit.tcp);
 }
 
@@ -287,7 +328,7 @@ static void padding(void **state)
 	memset(p.b + p.n, 0, 8);
 	p.n += 8;
 	assert_false(
-		leak_look(l, pk_guard((struct span){ p.b, p.n }), 1, &hit));
+		leak_look(l, pk_guard((struct span){ p.b, p.n }), 1, 1, &hit));
 	assert_true(says(4000, 80, span_skip(span_str(secret), 3), 1));
 }
 
@@ -330,8 +371,8 @@ static void the_canary(void **state)
 	assert_false(
 		canary_is((struct span){ f.p, f.n - 1 }, 0x0123456789abcdef));
 	assert_true(print_of(KEY, canary_text(f), &p));
-	leak_protect(l, &(struct endpoint){ .port = 0 }, &p, 0);
-	assert_true(leak_look(l, pk_guard(f), 1, &hit));
+	leak_protect(l, &(struct endpoint){ .port = 0 }, &p, 0, 0);
+	assert_true(leak_look(l, pk_guard(f), 1, 1, &hit));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -344,6 +385,7 @@ int main(void)
 		TEST(wherever_it_stands),
 		TEST(many_begin_alike),
 		TEST(a_connection_in_clear),
+		TEST(what_left_before_it_was_said),
 		TEST(a_clear_one_stays_clear_while_it_speaks),
 		TEST(other_wrappings),
 		TEST(padding),

@@ -43,7 +43,8 @@ static void say(const struct conn *c, const struct channel *ch,
 	struct ipc_msg m = { .type = out->clear ? IPC_EXPOSE : IPC_PROTECT,
 			     .client = c->client,
 			     .server = ch->server,
-			     .number = ch->tls,
+			     .number = now_unix_us(),
+			     .tls_only = ch->tls,
 			     .print_n = (uint32_t)out->n };
 
 	_Static_assert((int)SMTP_PRINTS_OUT <= (int)IPC_PRINTS_MAX,

@@ -68,8 +68,9 @@ void verify_init(void)
 void verify_protect(const struct ipc_msg *m)
 {
 	for (uint32_t i = 0; i < m->print_n; i++)
-		leak_protect(W.leak, &m->client, &m->print[i], W.now);
-	if (m->number != 0)
+		leak_protect(W.leak, &m->client, &m->print[i], W.now,
+			     m->number);
+	if (m->tls_only)
 		leak_disallow(W.leak, &m->client, W.now);
 	count(CNT_PRINTS, m->print_n);
 }
@@ -151,14 +152,14 @@ static void finish(int error)
 	tell();
 }
 
-static void look(struct span f)
+static void look(const struct tap_frame *f)
 {
 	struct leak_hit hit;
 
 	count(CNT_FRAMES_WATCHED, 1);
-	if (!leak_look(W.leak, f, W.now, &hit))
+	if (!leak_look(W.leak, f->bytes, W.now, f->unix_us, &hit))
 		return;
-	if (test.until_ms != 0 && canary_is(f, test.number))
+	if (test.until_ms != 0 && canary_is(f->bytes, test.number))
 		finish(OK);
 	else
 		alarm_(&hit);
@@ -166,15 +167,15 @@ static void look(struct span f)
 
 bool verify_frames(void (*hear)(void))
 {
-	struct span f[WITNESS_BATCH];
+	struct tap_frame f[WITNESS_BATCH];
 	unsigned n = 0;
 
 	while (n < WITNESS_BATCH &&
-	       (f[n] = tap_receive(W.tap.fd, frame[n]).bytes).n > 0)
+	       (f[n] = tap_receive(W.tap.fd, frame[n])).bytes.n > 0)
 		n++;
 	hear();
 	for (unsigned i = 0; i < n; i++)
-		look(f[i]);
+		look(&f[i]);
 	return n == WITNESS_BATCH;
 }
 
@@ -192,7 +193,7 @@ static int begin(void)
 	if (!print_of(W.key, canary_text(canary_write(mem, test.number)),
 		      &test.print))
 		return E_CORRUPT;
-	leak_protect(W.leak, &test.who, &test.print, W.now);
+	leak_protect(W.leak, &test.who, &test.print, W.now, now_unix_us());
 	test.until_ms = W.now + WITNESS_CANARY_MS;
 	m.number = test.number;
 	return ipc_send(W.wire.fd, ROLE_WITNESS, ROLE_WIRE, &m);
