@@ -24,7 +24,6 @@ static void put_line(struct text *say, const char *a, const char *b)
 	bag_put(say, "\n");
 }
 
-/* "cfg.00000012: WHAT: WHY" */
 void bag_put_file(struct text *say, enum store_kind k, uint32_t number,
 		  const char *what, const char *why)
 {
@@ -104,7 +103,6 @@ static int verify(struct store *s, enum store_kind k, uint32_t number,
 	return r;
 }
 
-/* The newest of l that verifies below number; 0: none. */
 uint32_t bag_newest(struct store *s, enum store_kind k,
 		    const struct bag_numbers *l, uint32_t below)
 {
@@ -194,7 +192,7 @@ static int find_spare(struct store *s, enum store_kind k, struct spare *p,
 static int give_up(struct store *s, enum store_kind k, const struct spare *p,
 		   uint64_t *missing, struct text *say)
 {
-	for (size_t i = 0; i<p->n && * missing> 0; i++) {
+	for (size_t i = 0; i < p->n && *missing != 0; i++) {
 		uint64_t size = p->file[i].size;
 
 		if (bag_drop(s, k, p->file[i].number, say) != OK)
@@ -249,7 +247,6 @@ static int fresh(struct store *s, enum store_kind k, uint32_t *number,
 	return OK;
 }
 
-/* A file that could not be written as it should must not be found later. */
 void bag_undo(struct store *s, enum store_kind k, uint32_t number,
 	      struct text *say)
 {
@@ -259,7 +256,6 @@ void bag_undo(struct store *s, enum store_kind k, uint32_t number,
 			     "");
 }
 
-/* One file under a fresh number, which info gets. */
 int bag_add(struct store *s, enum store_kind k, struct store_info *info,
 	    struct span body, struct text *say)
 {
