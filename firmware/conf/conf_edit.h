@@ -13,7 +13,7 @@
  *		no SETTING              back to its default ("no limit sessions")
  *		no default
  *		no domain NAME, no inbound require NAME
- *		no account NAME
+ *		no account NAME, no inbound account NAME
  *		no ca certificate N     the Nth of the base, from 1
  *
  * A setting or domain that edit names takes the place of the one in base; a new
