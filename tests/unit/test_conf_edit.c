@@ -129,6 +129,10 @@ static void takes_away(void **state)
 	       "no inbound require A.Example\n", "domain a.example may\n");
 	expect("inbound require a.example tls\ndomain a.example may\n",
 	       "no domain a.example\n", "inbound require a.example tls\n");
+	/* Names of the two kinds of account are apart. */
+	expect("account a user u password p\n"
+	       "inbound account A auth plain password p\n",
+	       "no inbound account a\n", "account a user u password p\n");
 	expect("domain a.example may\n", "no inbound require a.example\n",
 	       "!line 1, column 20: \"a.example\": this domain is not on the "
 	       "list\n");
