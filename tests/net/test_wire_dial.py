@@ -298,6 +298,32 @@ def test_who_never_says_fin_is_reset(limited):
     inside.close(), outside.close()
 
 
+@pytest.mark.parametrize("leaves", ["client", "server"])
+def test_who_never_takes_the_last_words_is_reset(limited, leaves):
+    """The session is over, one end answers each probe of its shut window: it costs
+    nothing any more after twenty seconds either."""
+    inside, outside = limited.ports()
+    net = Net(inside, outside)
+    c, s = net.session()
+    stays, other = (s, c) if leaves == "client" else (c, s)
+    stays.window = 0
+    net.say(c, "NOOP", "250") if leaves == "client" else c.line("QUIT")
+    stays.quiet, at, seen = True, stays.rcv, len(stays.got)
+    if leaves == "client":
+        c.line("NOOP")
+        c.fin()
+    end = time.monotonic() + 30
+    while time.monotonic() < end and not stays.saw(RST):
+        net.turn()
+        if len(stays.got) > seen:
+            seen = len(stays.got)
+            stays.emit(ACK, ack=at)
+    assert stays.saw(RST) and other.saw(FIN)
+    other.emit(RST, seq=other.snd)
+    until(lambda: limited.counter("flows-now") == 0, 2)
+    inside.close(), outside.close()
+
+
 def test_client_that_never_finishes_its_handshake_is_forgotten(limited):
     """The server has answered, the client is gone: the dial is reset."""
     inside, outside = limited.ports()

@@ -141,6 +141,8 @@ void wire_flow_segment(struct flow_side *s, const struct frame *f,
 /* A client that is done with s dials again: the flow ends if it may. */
 bool wire_flow_left(struct flow_side *s);
 void wire_flow_event(struct flow_side *s);
+/* relay is done with f: as long as nothing moves it does not stay for ever. */
+void wire_flow_last(struct flow *f);
 void wire_flow_end(struct flow *f);
 void wire_flow_tick(void);
 struct flow *wire_flow_find(uint32_t id);

@@ -19,7 +19,8 @@
 enum {
 	DIAL_MS = 75000,   /* a server that does not answer at all */
 	ANSWER_MS = 20000, /* a client that does not finish its handshake */
-	END_MS = 20000,	   /* a peer that does not say FIN after ours */
+	END_MS =
+		20000, /* a peer that takes nothing of the end, or says no FIN */
 	RX_MAX = 64 << 20, /* received and not read, in all flows */
 	SMTP = 25,
 };
@@ -452,6 +453,12 @@ static bool finished(const struct flow *f)
 		    (f->side[i].begun && !ip_side_over(&f->side[i].ip)))
 			return false;
 	return true;
+}
+
+void wire_flow_last(struct flow *f)
+{
+	if (f->state == FLOW_OPEN)
+		f->until_ms = W.now + END_MS;
 }
 
 static void ending(struct flow *f)

@@ -64,6 +64,14 @@ static void to_relay(struct flow_side *s)
 	}
 }
 
+/* relay is done with s: all that it will say is in the stream. Who does not take it
+ * must not keep the flow for ever. */
+static void last_words(struct flow_side *s)
+{
+	s->orderly = true;
+	wire_flow_last(s->flow);
+}
+
 /* What relay says. E_AGAIN: that was all for now. */
 static int hear(struct relay_peer *r)
 {
@@ -82,7 +90,7 @@ static int hear(struct relay_peer *r)
 		if (m.type == IPC_FLOW_DIAL)
 			wire_flow_dial(f, &m.server);
 		else
-			f->side[m.side].orderly = true;
+			last_words(&f->side[m.side]);
 	}
 	return e;
 }
@@ -139,6 +147,8 @@ static void from_relay(struct flow_side *s)
 		if (n > 0 &&
 		    ip_side_write(&s->ip, (struct span){ b, (size_t)n }) != OK)
 			broken(s);
+		if (n > 0 && s->orderly)
+			wire_flow_last(s->flow);
 	}
 	if (s->eof)
 		hung_up(s);
