@@ -9,12 +9,13 @@ import pytest
 from wirekit import ACK, CANARY, FIN, PSH, RST, SYN, URG, Lab, Net, frame, ip4, tcp
 
 V = pytest.mark.parametrize("v6", [False, True], ids=["v4", "v6"])
+HUB = "203.0.113.77"
 BODY = b"".join(b"line %d of a message\r\n" % i for i in range(400))
 
 
 @pytest.fixture(scope="module")
 def lab():
-    with Lab() as up:
+    with Lab(f"default may\ndomain hub.example may route {HUB}\n") as up:
         yield up
 
 
@@ -141,6 +142,37 @@ def test_a38_one_source_port_to_two_servers(net):
     net.quit(*b)
     net.message(*a)
     net.quit(*a)
+
+
+def test_a38_one_source_port_to_two_servers_that_are_one(net):
+    """The first session was led by a route to where the second one goes."""
+    c, s = net.session()
+    net.say(c, "MAIL FROM:<a@client.example>", "250")
+    hub = net.server(c, dst=HUB)
+    was = len(c.data)
+    c.line("RCPT TO:<b@hub.example>")
+    net.until(lambda: hub.saw(SYN), what="SYN at the hub")
+    hub.syn(SYN | ACK)
+    hub.line("220 hub.example")
+    hub.serving = True
+    net.until(lambda: c.data[was:].startswith(b"250"), what="250 to RCPT")
+    second = net.client(sport=c.sport, dst=HUB)
+    isn = second.snd
+    second.syn()
+    net.run(0.3)
+    assert not c.saw(RST) and not hub.saw(RST)
+    net.say(c, "DATA", "354")
+    c.write(BODY + b".\r\n")
+    net.until(lambda: hub.bodies == [BODY], what="the body")
+    net.say(c, "QUIT", "221")
+    hub.fin()
+    c.fin()
+    net.until(lambda: hub.saw(FIN) and c.saw(FIN), what="FIN")
+    net.ends.remove(hub)
+    hub = net.server(second)
+    net.run(0.1)
+    second.emit(SYN, seq=isn, options=second.options)
+    net.until(lambda: hub.saw(SYN), what="the second SYN")
 
 
 @V

@@ -304,14 +304,15 @@ void wire_flow_inside(const struct endpoint *src)
 	program_alarm(&W.prog, ALARM_ADDRESS, text_done(&t));
 }
 
-/* A client outside has a session with that server by its other port or address, with
- * the same port of its own. */
+/* The client has another session with that server, with the same port of its own: by
+ * the server's other port or address, or because a route led it there. */
 static bool taken(const struct tuple *t, const struct frame *f)
 {
 	const struct flow *flow = ((const struct flow_side *)t)->flow;
 
-	return flow->client_port == OUTSIDE &&
-	       !endpoint_eq(&flow->server, &f->dst);
+	return !endpoint_eq(&flow->server, &f->dst) &&
+	       (flow->client_port == OUTSIDE ||
+		!ip_side_over(&flow->side[CLIENT].ip));
 }
 
 void wire_flow_syn(enum port p, const struct frame *f)
