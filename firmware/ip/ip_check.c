@@ -44,6 +44,14 @@ bool ip_side_acceptable(const struct ip_side *s, const struct frame *f)
 	       ((from & 1u << 31) != 0 && (end & 1u << 31) == 0 && end != 0);
 }
 
+bool ip_side_behind_hole(const struct ip_side *s, const struct frame *f)
+{
+	const struct tcp_pcb *pcb = s->pcb;
+
+	return pcb && pcb->state >= ESTABLISHED &&
+	       f->seq - pcb->rcv_nxt - 1 < 1u << 31;
+}
+
 bool ip_side_in_flight(const struct ip_side *s, uint32_t seq)
 {
 	const struct tcp_pcb *pcb = s->pcb;

@@ -12,6 +12,7 @@
  */
 #include <stdbool.h>
 #include "ip/ip_resend.h"
+#include "ip/ip_tcp.h"
 #include <lwip/priv/tcp_priv.h>
 
 uint32_t ip_in_flight(const struct tcp_pcb *pcb)
@@ -22,6 +23,16 @@ uint32_t ip_in_flight(const struct tcp_pcb *pcb)
 uint32_t ip_window(const struct tcp_pcb *pcb)
 {
 	return pcb->cwnd < pcb->snd_wnd ? pcb->cwnd : pcb->snd_wnd;
+}
+
+void ip_count_hole(struct ip_side *s, size_t *total)
+{
+	const struct tcp_seg *seg = s->pcb ? s->pcb->ooseq : NULL;
+
+	*total -= s->hole_n;
+	for (s->hole_n = 0; seg; seg = seg->next)
+		s->hole_n += seg->p->tot_len;
+	*total += s->hole_n;
 }
 
 /* Cut the head of unsent in two. */

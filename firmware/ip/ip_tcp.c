@@ -268,6 +268,7 @@ static void on_err(void *arg, err_t err)
 	struct ip_side *s = arg;
 
 	s->pcb = NULL; /* lwIP has freed it */
+	ip_count_hole(s, &rx_total);
 	if (err == ERR_CLSD)
 		s->error = OK;
 	else
@@ -476,6 +477,7 @@ void ip_side_input(struct ip_side *s, const struct frame *f, bool csum_ok)
 	feed(s->tuple.port, f, csum_ok);
 	note(s);
 	time_wait(s);
+	ip_count_hole(s, &rx_total);
 	owe_ack(s, f);
 	fit(s);
 }
@@ -751,6 +753,7 @@ void ip_tw_forget(struct ip_tw *tw)
 void ip_side_end(struct ip_side *s)
 {
 	ip_side_abort(s);
+	ip_count_hole(s, &rx_total);
 	unnote(s);
 	disown(s);
 	rx_total -= s->rx_n;
@@ -764,14 +767,18 @@ void ip_side_end(struct ip_side *s)
 	tuple_remove(&table, &s->tuple);
 }
 
-/* What a retransmission timer put back into unsent may have to be cut. */
+/* What a retransmission timer put back into unsent may have to be cut; another one
+ * gives up what is behind a hole. */
 static void mend(void)
 {
 	struct tcp_pcb *next;
 
 	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = next) {
 		next = p->next;
-		if (p->unsent && p->callback_arg && p->errf == on_err)
+		if (!p->callback_arg || p->errf != on_err)
+			continue;
+		ip_count_hole(p->callback_arg, &rx_total);
+		if (p->unsent)
 			fit(p->callback_arg);
 	}
 }

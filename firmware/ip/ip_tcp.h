@@ -38,6 +38,7 @@ struct ip_side {
 	struct ip_chunk *rx, *rx_last; /* received, not yet read */
 	size_t rx_off;		       /* read of the first */
 	size_t rx_n;
+	size_t hole_n; /* received behind a hole */
 	/* L2 header of frames we send on this side: that of the frames which
 	 * the other end itself would send here. */
 	uint8_t l2[FRAME_L2_MAX];
@@ -113,6 +114,8 @@ bool ip_side_acceptable(const struct ip_side *s, const struct frame *f);
 /* Does nobody but the peer know these numbers? Also of a segment that is here
  * already, sent again. For the L2 header. */
 bool ip_side_of_peer(const struct ip_side *s, const struct frame *f);
+/* Has something in front of f not come yet? */
+bool ip_side_behind_hole(const struct ip_side *s, const struct frame *f);
 /* Is seq one that we have sent and that is not yet acknowledged (RFC 5927)? */
 bool ip_side_in_flight(const struct ip_side *s, uint32_t seq);
 
@@ -155,7 +158,8 @@ void ip_pass(enum port port, const struct endpoint *remote,
 /* Make room for a new connection with the tuple of a finished one. */
 void ip_tw_forget(struct ip_tw *tw);
 
-/* Bytes received and not read, in all sides: the caller's cap is above. */
+/* Bytes received and not read, in all sides, also those behind a hole: the caller's
+ * cap is above. */
 size_t ip_rx_total(void);
 
 #endif

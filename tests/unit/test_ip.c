@@ -377,6 +377,33 @@ static void a_reader_that_stops(void **state)
 	end();
 }
 
+/* What has come behind a segment that was lost cannot be read, and takes memory all
+ * the same. */
+static void what_is_behind_a_hole_is_counted(void **state)
+{
+	static const uint8_t b[1000];
+	uint64_t until = now + MINUTE;
+	size_t behind = 0;
+
+	(void)state;
+	connect_(false, 40020);
+	wire.loss = 1000;
+	assert_int_equal(ip_side_write(&client, (struct span){ b, 1000 }), OK);
+	wire.loss = 0;
+	for (; ip_side_room(&client) >= 1000; behind += 1000)
+		assert_int_equal(
+			ip_side_write(&client, (struct span){ b, 1000 }), OK);
+	turn();
+	assert_true(behind > 0);
+	assert_int_equal(ip_side_read(&server).n, 0);
+	assert_int_equal(ip_rx_total(), behind);
+	while (server.rx_n < 1000 + behind && now < until)
+		turn();
+	assert_int_equal(ip_rx_total(), 1000 + behind);
+	end();
+	assert_int_equal(ip_rx_total(), 0);
+}
+
 static void a_reset_is_told(void **state)
 {
 	(void)state;
@@ -582,6 +609,7 @@ int main(void)
 		cmocka_unit_test(both_ways_on_a_good_wire),
 		cmocka_unit_test(on_a_bad_wire),
 		cmocka_unit_test(a_reader_that_stops),
+		cmocka_unit_test(what_is_behind_a_hole_is_counted),
 		cmocka_unit_test(a_reset_is_told),
 		cmocka_unit_test(silence_is_told),
 		cmocka_unit_test(a_lower_mss_is_kept),

@@ -350,8 +350,9 @@ void wire_flow_segment(struct flow_side *s, const struct frame *f, bool csum_ok)
 	bool early = s->flow->state == FLOW_DIALING;
 
 	/* As if lost: it comes again when there is room. Only those pay whose
-	 * other end does not read. */
-	if (f->data_n > 0 && s->ip.rx_n > 0 && ip_rx_total() > RX_MAX)
+	 * other end does not read, or who send what nobody can read yet. */
+	if (f->data_n > 0 && ip_rx_total() > RX_MAX &&
+	    (s->ip.rx_n > 0 || ip_side_behind_hole(&s->ip, f)))
 		return;
 	/* The way to the other end is how this end's own frames go there. */
 	if (early || ip_side_of_peer(&s->ip, f))
