@@ -202,7 +202,7 @@ void gate_server_lost(struct smtp_gate_out *g, const char *text)
 	struct text t;
 
 	g->connected = false;
-	if (g->wish == GATE_AUTH)
+	if (g->wish == GATE_AUTH || g->wish == GATE_STARTTLS)
 		g->wish = GATE_NOTHING;
 	if (g->owed == OWE_RCPT) {
 		g->ch.tls = false;

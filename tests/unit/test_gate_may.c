@@ -109,11 +109,32 @@ static void another_recipient_came_before(void **state)
 	run(s);
 }
 
+/* It says 220 before it can have been asked, and is gone: nobody may wait for a
+ * handshake with it. */
+static void it_answers_too_soon_and_goes(void **state)
+{
+	static const struct step s[] = {
+		OFFERED,
+		{ DEAF, NULL },
+		{ C, "RCPT TO:<b@enc.example>\r\n" },
+		{ S, "220 go\r\n" },
+		{ GONE, NULL },
+		{ WISH, "nothing" },
+		{ C, "QUIT\r\n" },
+		{ WISH, "close" },
+		{ END, NULL },
+	};
+
+	(void)state;
+	run(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_begins_at_the_recipient),
 		cmocka_unit_test(it_fails),
+		cmocka_unit_test(it_answers_too_soon_and_goes),
 		cmocka_unit_test(it_failed_lately),
 		cmocka_unit_test(another_recipient_came_before),
 	};
