@@ -151,8 +151,14 @@ int install_image(struct install *i, struct span file)
 	enum slot s = slot_other(i->runs);
 	enum part p = part_of(s);
 	size_t first = smaller(file.n, i->ops->block(i->dev, p));
+	struct slot_plan plan = slot_plan(&i->env);
 	int r;
 
+	if (slot_mode(&plan, i->runs) == SLOT_TRIAL) {
+		i->why = "what runs is on trial, and would go back to the slot "
+			 "that this is for; confirm it first";
+		return E_PEER_ORDER;
+	}
 	if (file.n > i->ops->size(i->dev, p)) {
 		i->why = "the image is larger than a slot";
 		return E_FULL;

@@ -36,7 +36,8 @@ MUST_CHECK int install_open(struct install *i, const struct part_ops *ops,
 
 /* Write file, an image that image_judge has let pass, into the slot that does
  * not run, and plan to start it on trial. E_IO, E_FULL: why; what started before
- * still does. */
+ * still does. E_PEER_ORDER: what runs is on trial itself, and that slot is what it
+ * goes back to. */
 MUST_CHECK int install_image(struct install *i, struct span file);
 
 /* What runs is good, or good enough: start it from now on. */

@@ -272,6 +272,26 @@ static void an_image_larger_than_a_slot_touches_nothing(void **state)
 			 OK);
 }
 
+/* What runs may yet be taken back, and then the other slot is all there is. */
+static void what_a_trial_goes_back_to_is_not_written_over(void **state)
+{
+	static struct nor f, was;
+	static struct install i;
+
+	(void)state;
+	begin();
+	factory(&f, &i);
+	assert_int_equal(upgrade(&i), OK);
+	assert_int_equal(install_open(&i, &nor_ops, &f, SLOT_B, NULL), OK);
+	was = f;
+	assert_int_equal(upgrade(&i), E_PEER_ORDER);
+	assert_non_null(strstr(i.why, "on trial"));
+	assert_memory_equal(f.p, was.p, sizeof(f.p));
+	assert_ptr_equal(image_in(&f, SLOT_A), &old_);
+	assert_int_equal(install_confirm(&i), OK);
+	assert_int_equal(upgrade(&i), OK);
+}
+
 static void an_environment_that_is_gone_begins_anew(void **state)
 {
 	static struct nor f;
@@ -342,6 +362,7 @@ int main(void)
 			an_error_at_any_operation_is_told_and_changes_nothing),
 		cmocka_unit_test(what_is_read_back_wrong_is_not_started),
 		cmocka_unit_test(an_image_larger_than_a_slot_touches_nothing),
+		cmocka_unit_test(what_a_trial_goes_back_to_is_not_written_over),
 		cmocka_unit_test(an_environment_that_is_gone_begins_anew),
 		cmocka_unit_test(a_full_environment_is_an_error),
 		cmocka_unit_test(a_slot_can_be_looked_at),
