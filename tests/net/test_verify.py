@@ -123,6 +123,26 @@ def test_the_same_message_may_leave_in_clear_to_others(box, authority):
         box.note(r, body)
 
 
+def test_what_was_in_clear_before_is_no_alarm(box):
+    """witness is slow: it sees the sender of mail that may leave in clear when he is
+    named already in that of the next one, which must not."""
+    mx, body = box.mx(), box.body()
+    witness, = box.pids("witness")
+    with Client(mx.address) as c:
+        c.hello()
+        os.kill(witness, signal.SIGSTOP)
+        try:
+            r = transact(c, ["b@other.example"], body)
+            box.note(r, body)
+            assert r.final == 250
+            assert transact(c, ["b@enc.example"], box.body(True)).rcpt == [451]
+        finally:
+            os.kill(witness, signal.SIGCONT)
+        assert c.cmd("QUIT")[0] == 221
+    assert verify()[1].startswith("self-test    passed")
+    assert box.counter("clear-text-seen") == box.leaks
+
+
 def test_a_port_that_does_not_send_is_noticed(box):
     net.ip("-n", net.SPACES["box"], "link", "set", "outside", "down")
     try:
