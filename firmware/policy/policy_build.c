@@ -452,3 +452,16 @@ int policy_build_end(struct policy_build *b, const struct settings *s,
 	*len = b->heap;
 	return OK;
 }
+
+int policy_build_settings(uint8_t *mem, const struct settings *s, size_t *len)
+{
+	static const uint8_t no_names[16];
+	struct policy_build b;
+	struct settings alone = *s;
+	int r = policy_build_begin(&b, mem, POLICY_BUILD_SETTINGS_MAX, 0, 0,
+				   no_names);
+
+	alone.ca_pem = (struct span){ NULL, 0 };
+	alone.ca_builtin_n = 0;
+	return r == OK ? policy_build_end(&b, &alone, len) : r;
+}

@@ -5,8 +5,8 @@
 #include "policy/inbound.h"
 
 /*
- * policy_build - write a snapshot. Used by conf/ only; the readers are policy.h
- * and inbound.h.
+ * policy_build - write a snapshot. Used by conf/, and by confd for one of settings
+ * alone; the readers are policy.h and inbound.h.
  *
  *	begin, rule or inbound ..., [ca ...], end
  *
@@ -70,5 +70,12 @@ MUST_CHECK int policy_build_ca(struct policy_build *b, struct span pem);
  * than POLICY_PORTS_MAX. */
 MUST_CHECK int policy_build_end(struct policy_build *b,
 				const struct settings *s, size_t *len);
+
+/* All of that for a snapshot of s without its CA list, and no rule but the default:
+ * for a program that has no business with domains. mem: POLICY_BUILD_SETTINGS_MAX
+ * octets. */
+enum { POLICY_BUILD_SETTINGS_MAX = 4096 };
+MUST_CHECK int policy_build_settings(uint8_t *mem, const struct settings *s,
+				     size_t *len);
 
 #endif

@@ -191,16 +191,16 @@ def test_trial_that_nobody_confirms(start):
 
 
 def test_a_trial_that_cannot_be_ended_is_ended_later(start):
-    """A relay does not answer just then: what nobody confirmed must not stay."""
+    """wire does not answer just then: what nobody confirmed must not stay."""
     p = start()
     p.do("EDIT", LINE)
     p.commit(seconds=1)
     wire, relay = p.peers
-    assert b"b.example" not in p.agree([wire], timeout=10)
-    assert b"b.example" in p.agree([wire], timeout=10), "taken back"
+    assert b"b.example" not in p.agree([relay], timeout=10)
+    assert b"b.example" in p.agree([relay], timeout=10), "taken back"
     assert "another configuration" in p.refused("CONFIRM")
     for _ in range(2):
-        p.agree([relay])
+        p.agree([wire])
     assert b"b.example" not in p.agree(timeout=10), "once more"
     assert p.running() == FACTORY
     assert stored(start.folder) == []

@@ -2,6 +2,7 @@
 """A program that dies or hangs is back within two seconds; until then mail
 stops and the rest flows; what it had not acknowledged is not lost."""
 import os
+import re
 import signal
 import threading
 import time
@@ -87,7 +88,7 @@ def files_of(pid):
 
 
 FILES = {"confd": {"memfd:configuration", "memfd:snapshot", "memfd:secrets",
-                   "memfd:certificates", "store"},
+                   "memfd:certificates", "memfd:settings", "store"},
          "console": {"ptmx"}}
 
 
@@ -111,6 +112,27 @@ def test_each_program_has_no_more_than_it_needs(lab):
     assert boss["NoNewPrivs"] == "1" and boss["Seccomp"] == "2"
     assert len(set(uids)) == len(uids), "two share one"
     lab.check(restarted=True)
+
+
+def memfds_of(pid):
+    """{name: contents} of the files in memory that the program has mapped."""
+    found = {}
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+        for m in re.finditer(r"^(\w+)-(\w+) .*/memfd:(\S+)", maps.read(), re.M):
+            low, high = (int(x, 16) for x in m.groups()[:2])
+            mem.seek(low)
+            found[m.group(3)] = mem.read(high - low)
+    return found
+
+
+def test_wire_knows_no_domain(lab):
+    """It gets the settings, relay what is asked of whom."""
+    relay, *_ = lab.pids("relay")
+    assert b"pin.example" in memfds_of(relay)["snapshot"]
+    wire, = lab.pids("wire")
+    told = memfds_of(wire)
+    assert "settings" in told and "snapshot" not in told
+    assert not [name for name, octets in told.items() if b".example" in octets]
 
 
 def test_boss_keeps_nothing_of_the_dead(lab):

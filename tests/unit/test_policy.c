@@ -230,6 +230,29 @@ static void settings_come_back(void **state)
 	free(mem);
 }
 
+/* What wire gets. */
+static void settings_alone(void **state)
+{
+	static uint8_t mem[POLICY_BUILD_SETTINGS_MAX];
+	struct settings s = plain;
+	struct policy_rule r;
+	struct policy p;
+	size_t n;
+
+	(void)state;
+	s.ca_pem = SPAN_LIT("own\n");
+	s.ca_builtin_n = 1;
+	assert_int_equal(policy_build_settings(mem, &s, &n), OK);
+	assert_int_equal(policy_open(&p, (struct span){ mem, n }), OK);
+	assert_int_equal(p.settings.number, plain.number);
+	assert_int_equal(p.settings.intercept[1], plain.intercept[1]);
+	assert_int_equal(p.settings.sessions_max, plain.sessions_max);
+	assert_int_equal(p.settings.ca_pem.n + p.settings.ca_builtin_n, 0);
+	assert_int_equal(p.rules_n + p.inbound_n, 0);
+	assert_int_equal(policy_lookup(&p, SPAN_LIT("a.example"), &r), OK);
+	assert_int_equal(r.level, LEVEL_MAY);
+}
+
 static void builder_refuses(void **state)
 {
 	struct policy_build b;
@@ -453,6 +476,7 @@ int main(void)
 		cmocka_unit_test(nothing_said),
 		cmocka_unit_test(all_that_a_rule_holds),
 		cmocka_unit_test(settings_come_back),
+		cmocka_unit_test(settings_alone),
 		cmocka_unit_test(builder_refuses),
 		cmocka_unit_test(hundred_thousand),
 		cmocka_unit_test(every_octet_counts),

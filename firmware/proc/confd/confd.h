@@ -44,6 +44,7 @@ enum {
  * its text as printed; all of them sealed memfds. */
 struct snapshot {
 	int fd, secrets_fd, relay_fd, text_fd; /* -1: none */
+	int wire_fd;			       /* the settings alone */
 	bool inbound; /* the relays are servers: keys signs for them */
 	bool stored;  /* it is in the store already, or must not be */
 	bool again;   /* the settings that are in force, once more */
@@ -67,9 +68,12 @@ struct peer {
 	uint32_t refused;   /* so often in a row, what is in force */
 };
 
-#define NO_SNAPSHOT         \
-	((struct snapshot){ \
-		.fd = -1, .secrets_fd = -1, .relay_fd = -1, .text_fd = -1 })
+#define NO_SNAPSHOT                           \
+	((struct snapshot){ .fd = -1,         \
+			    .secrets_fd = -1, \
+			    .relay_fd = -1,   \
+			    .text_fd = -1,    \
+			    .wire_fd = -1 })
 
 enum phase {
 	PHASE_IDLE,

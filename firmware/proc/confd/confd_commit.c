@@ -56,6 +56,8 @@ static struct ipc_msg share(const struct peer *p, const struct snapshot *s)
 		m.type = IPC_SECRETS;
 		m.fd[0] = s->secrets_fd;
 		m.may_sign = s->inbound;
+	} else if (p->role == ROLE_WIRE) {
+		m.fd[0] = s->wire_fd;
 	} else if (p->role == ROLE_RELAY) {
 		m.type = IPC_SNAPSHOT_KEYS;
 		m.fd[1] = s->relay_fd;

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "policy/policy_build.h"
 #include "proc/confd/confd.h"
 
 enum { LINES_AT_ONCE = 20000, BYTES_AT_ONCE = 1 << 20 };
@@ -166,6 +167,17 @@ static int build(struct conf_job *job, int fd, size_t need,
 	return r;
 }
 
+/* For wire, which has no business with domains. -1: no memory. */
+static int settings_alone(const struct settings *s)
+{
+	uint8_t mem[POLICY_BUILD_SETTINGS_MAX];
+	size_t n;
+
+	if (policy_build_settings(mem, s, &n) != OK)
+		return -1;
+	return confd_sealed_fd("settings", (struct span){ mem, n });
+}
+
 static int compile(struct conf_job *job, struct snapshot *s, bool keep)
 {
 	const struct settings *want;
@@ -197,10 +209,12 @@ static int compile(struct conf_job *job, struct snapshot *s, bool keep)
 	s->size = len;
 	s->secrets_fd = confd_secrets_end(&secrets, s->clock_floor_s,
 					  r == OK && keep);
-	if (r == OK && keep)
+	if (r == OK && keep) {
 		s->relay_fd = confd_secrets_relay(s->inbound);
-	if (r == OK && keep && (s->secrets_fd < 0 || s->relay_fd < 0))
-		r = no_memory();
+		s->wire_fd = settings_alone(want);
+		if (s->secrets_fd < 0 || s->relay_fd < 0 || s->wire_fd < 0)
+			r = no_memory();
+	}
 	if (r == OK)
 		s->fd = fd;
 	else if (fd >= 0)
@@ -328,5 +342,7 @@ void confd_drop(struct snapshot *s)
 		close(s->relay_fd);
 	if (s->text_fd >= 0)
 		close(s->text_fd);
-	s->fd = s->secrets_fd = s->relay_fd = s->text_fd = -1;
+	if (s->wire_fd >= 0)
+		close(s->wire_fd);
+	s->fd = s->secrets_fd = s->relay_fd = s->text_fd = s->wire_fd = -1;
 }
