@@ -43,7 +43,7 @@ class Board:
 
     def __init__(self, folder, images):
         self.folder, self.images = folder, images
-        self.hammer = self.eye = None
+        self.hammer = self.eye = self.tftpd = None
         self.up = False            # it works, with our configuration
         self.authority = ca.Authority("boot")
         net.down(None)
@@ -232,9 +232,9 @@ class Board:
     # --- images ------------------------------------------------------------------------
     @contextlib.contextmanager
     def fetched(self, file, *options, server=SERVER):
-        """A server on the management network that has this file."""
+        """A server on the management network that has this file: self.tftpd."""
         with open(self.folder / "tftpd.log", "ab") as log:
-            p = subprocess.Popen(
+            p = self.tftpd = subprocess.Popen(
                 ["ip", "netns", "exec", net.SPACES["admin"], "in.tftpd",
                  "--foreground", "--secure", *options, "--address",
                  f"{server}:69", file.parent], stdin=subprocess.DEVNULL,

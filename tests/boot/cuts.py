@@ -7,6 +7,7 @@ each erased block into the file at once.
 BOOT_CUTS=100 cuts more often; BOOT_SEED picks the same moments once more."""
 import os
 import random
+import re
 import secrets
 import shlex
 import socket
@@ -41,6 +42,34 @@ def until_written(box, serial, was):
     return now
 
 
+def served(server):
+    """A process of in.tftpd has begun to send a file, and ended."""
+    def busy():
+        with open(f"/proc/{server.pid}/task/{server.pid}/children") as f:
+            return bool(f.read())
+
+    for now in True, False:
+        end = time.monotonic() + line.PATIENCE
+        while busy() != now:
+            assert time.monotonic() < end, "nobody fetches it"
+            time.sleep(0.001)
+
+
+def stand_still(box):
+    """Not where flash is in the middle of a command, which QEMU forgets when it moves a
+    machine elsewhere: it is shown as memory while it can be read."""
+    end = time.monotonic() + line.PATIENCE
+    while True:
+        box.machine.qmp("stop")
+        tree = box.machine.qmp("human-monitor-command",
+                               **{"command-line": "info mtree"})
+        if re.search(r" romd\): virt\.flash1", tree):
+            return
+        assert time.monotonic() < end, "flash is never read"
+        box.machine.qmp("cont")
+        time.sleep(0.01)
+
+
 def cut_in(box, serial, seconds):
     """What the box has said until then."""
     end = time.monotonic() + seconds
@@ -55,7 +84,7 @@ class Frozen:
 
     def __init__(self, box, folder):
         self.box, self.file = box, folder / "frozen"
-        box.machine.qmp("stop")
+        stand_still(box)
         box.machine.qmp("migrate",
                         uri=f"exec:cat >{shlex.quote(str(self.file))}")
         self.until("query-migrate", "completed")
