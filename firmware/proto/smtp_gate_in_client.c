@@ -119,6 +119,9 @@ static bool judge(struct smtp_gate_in *g, struct span arg)
 	if (g->policy->inbound_n == 0)
 		return true;
 	e = smtp_path_parse(&p, arg, true);
+	/* Completed by the server, it may be one of those that are named. */
+	if (e == PATH_OK && p.domain_n > 0 && !strchr(p.domain, '.'))
+		e = PATH_DOMAIN;
 	if (e != PATH_OK) {
 		struct smtp_path_reply r = smtp_path_reply(e);
 

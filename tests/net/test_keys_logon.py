@@ -5,10 +5,12 @@ import base64
 import hashlib
 import hmac
 import struct
+import time
 
 import pytest
 
 from fake_boss import CONFD, KEYS, OK, RELAY, Program, receive, send
+from faultkit import Faults
 from lablib import ntlm
 from test_accounts import give, memory, table
 
@@ -135,6 +137,25 @@ def test_too_many_at_once(keys):
     use(keys, NTLM)
     results = [step(keys, BEGIN, NTLM, flow=f)[0] for f in range(600)]
     assert results[:512] == [LOGON_OK] * 512 and set(results[512:]) == {NO_KEYS}
+
+
+def test_what_nobody_said_is_over_gives_way(tmp_path):
+    """A relay that was unable to say so costs nothing for ever."""
+    ntlm.users_file(tmp_path / "users", {("DOM", "User"): SECRET})
+    clock = Faults("keys")
+    p = Program(KEYS, [], build="bin-fault")
+    try:
+        p.confd, p.relay = p.join(CONFD), p.join(RELAY, 0)
+        use(p, NTLM)
+        begun = [step(p, BEGIN, NTLM, flow=f)[0] for f in range(513)]
+        assert begun == [LOGON_OK] * 512 + [NO_KEYS]
+        clock.faster(10000)  # a quarter of an hour in 0.09 seconds
+        time.sleep(0.5)
+        assert step(p, BEGIN, NTLM, flow=600)[0] == LOGON_OK
+        assert step(p, CHALLENGE, flow=0)[0] == NO_KEYS
+    finally:
+        p.stop()
+        clock.close()
 
 
 @pytest.mark.parametrize("body", [

@@ -546,6 +546,11 @@ static void a_sender_that_cannot_be_read(void **state)
 		{ "MAIL FROM:<a@tls.exampl\xc3\x89>\r\n",
 		  "553 5.1.2 the domain is not certain; write it whole, and in "
 		  "lower case or as A-labels (xn--)\r\n" },
+		{ "MAIL FROM:<a@tls>\r\n", /* and ".example" of the server */
+		  "553 5.1.2 the domain is not certain; write it whole, and in "
+		  "lower case or as A-labels (xn--)\r\n" },
+		{ "MAIL FROM:<a>\r\n",
+		  "501 5.1.3 the address is not <local@domain>\r\n" },
 		{ "MAIL FROM:<a@o.example> =\r\n",
 		  "501 5.5.4 a parameter is malformed or repeated\r\n" },
 	};

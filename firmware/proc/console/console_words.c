@@ -146,7 +146,7 @@ static const struct cli_command commands[] = {
 	ROW("upgrade tftp HOST FILE downgrade", CMD_UPGRADE_OLDER, MODE_EXEC,
 	    "even if it is older"),
 	ROW("upgrade xmodem", CMD_UPGRADE_XMODEM, MODE_EXEC,
-	    "the same over this line, in about ten minutes"),
+	    "the same over this line, in about five minutes"),
 	ROW("upgrade xmodem downgrade", CMD_UPGRADE_OLDER_XMODEM, MODE_EXEC,
 	    "even if it is older"),
 	ROW("upgrade confirm", CMD_UPGRADE_CONFIRM, MODE_EXEC,

@@ -21,12 +21,15 @@ enum {
 	LOGONS = 512, /* at the same time, of all relays */
 	ROUNDS = 1000,
 	LINE = 512, /* of a command, RFC 5321 4.5.3.1.4 */
+	/* No server takes that long for a step (RFC 5321 4.5.3.2). */
+	OVER_MS = 15 * 60000,
 };
 
 struct logon_state {
 	bool used, works;
 	uint32_t relay, flow;
 	uint64_t number; /* of the step that waits for an answer */
+	uint64_t heard_ms;
 	struct sasl_client sasl;
 };
 
@@ -50,22 +53,26 @@ static struct logon_state *find(uint32_t relay, uint32_t flow)
 	return NULL;
 }
 
+/* Of the same session, by another connection; or one that is free; or one whose relay
+ * was unable to say that it is over. NULL: too many. */
 static struct logon_state *fresh(uint32_t relay, uint32_t flow)
 {
 	struct logon_state *l = find(relay, flow);
+	uint64_t now = now_ms();
 
-	if (l) {
-		forget(l); /* another connection of the same session */
-	} else {
-		for (size_t i = 0; !l && i < LOGONS; i++)
-			if (!logons[i].used)
-				l = &logons[i];
-	}
-	if (l) {
-		l->used = true;
-		l->relay = relay;
-		l->flow = flow;
-	}
+	for (size_t i = 0; !l && i < LOGONS; i++)
+		if (!logons[i].used)
+			l = &logons[i];
+	for (size_t i = 0; !l && i < LOGONS; i++)
+		if (now - logons[i].heard_ms > OVER_MS)
+			l = &logons[i];
+	if (!l)
+		return NULL;
+	if (l->used)
+		forget(l);
+	l->used = true;
+	l->relay = relay;
+	l->flow = flow;
 	return l;
 }
 
@@ -262,6 +269,7 @@ static bool take(uint32_t relay, const struct ipc_msg *m)
 	if (l->works)
 		return false;
 	l->number = m->number;
+	l->heard_ms = now_ms();
 	step(l, &q);
 	return true;
 }
