@@ -38,6 +38,7 @@ static int leaving(const struct policy *p, struct span name,
 				   "of its own: change that line by hand\n");
 	r.name = name;
 	r.level = LEVEL_PIN;
+	r.learn = false; /* its key is named */
 	r.match_n = 0;
 	r.pin[0] = key;
 	r.pin_n = 1;
