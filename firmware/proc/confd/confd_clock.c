@@ -74,6 +74,17 @@ void confd_clock_committed(void)
 		move(now);
 }
 
+/* What is left of a trial; never 0, which would be the end of it without a way back. It
+ * may have ended since somebody looked. */
+static uint32_t left_s(void)
+{
+	uint64_t now = now_ms();
+
+	return now < C.trial_end_ms
+		       ? 1 + (uint32_t)((C.trial_end_ms - now) / 1000)
+		       : 1;
+}
+
 /* The settings in force once more, with the floor of now. */
 static void renew(void)
 {
@@ -86,9 +97,8 @@ static void renew(void)
 	if (r != OK) /* no memory: it was a configuration before */
 		return;
 	s.stored = s.again = true;
-	C.trial_s = 0;
-	if (C.trial_end_ms != 0) /* and its trial goes on */
-		C.trial_s = 1 + (uint32_t)((C.trial_end_ms - now_ms()) / 1000);
+	/* and its trial goes on */
+	C.trial_s = C.trial_end_ms != 0 ? left_s() : 0;
 	confd_commit(&s);
 }
 
