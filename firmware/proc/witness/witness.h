@@ -19,10 +19,11 @@
  * policy or keys. Mail does not wait for it, and passes when it is not there;
  * show status tells.
  *
- * The self-test, at the start, once a day and on demand, proves that it would see
- * what it looks for: wire sends a frame with a new text out of the outside port,
- * to the group of the nearest bridge, which no bridge forwards (IEEE 802.1Q 8.6.3),
- * with the EtherType for experiments (IEEE 802).
+ * The self-test, at the start, once a day, on demand, and each minute once it has
+ * failed, proves that it would see what it looks for: wire sends a frame with a new text
+ * out of the outside port, to the group of the nearest bridge, which no bridge forwards
+ * (IEEE 802.1Q 8.6.3), with the EtherType for experiments (IEEE 802). Without a link
+ * nothing leaves, and a link takes seconds to come: so it is sent again and again.
  *
  *	witness.c          who is there, the loop
  *	witness_verify.c   what is seen; the self-test
@@ -34,7 +35,10 @@ enum {
 	WITNESS_BATCH = 64, /* frames a turn */
 	WITNESS_NAP_MS = 2,
 	WITNESS_TEST_MS = 86400000,
-	WITNESS_CANARY_MS = 3000, /* then it is lost */
+	WITNESS_AGAIN_MS = 60000, /* after one that failed */
+	WITNESS_SEND_MS = 1000,	  /* a canary may be dropped */
+	WITNESS_CANARY_MS = 3000, /* then it is lost, for who waits */
+	WITNESS_LINK_MS = 20000,  /* and else: a link may be about to come */
 	WITNESS_CONSOLES = 32,	  /* questions at once */
 	WITNESS_CAPTURE_MAX = 16 << 20,
 };
