@@ -141,6 +141,7 @@ struct boss {
 	enum slot_mode mode; /* as flashd says */
 	uint64_t well_ms;    /* all is well since then; 0: it is not */
 	uint64_t unwell_ms;  /* and since when not; 0: it is */
+	uint64_t told_ms;    /* when flashd was told so last; 0: not yet */
 	/* boss_fetch.c */
 	pid_t fetch_pid; /* 0: nothing is fetched or sent */
 	bool sends;

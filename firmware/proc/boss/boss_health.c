@@ -23,6 +23,7 @@ enum {
 	BOSS_UNWELL_MS = 60000,
 	BOSS_PROOF_MS = 30000,
 	BOSS_TRIAL_MS = 240000,
+	BOSS_AGAIN_MS = 60000, /* flash that was not written: it wears */
 };
 
 void boss_health_open(struct boss *b, bool *bitten)
@@ -90,6 +91,9 @@ static void trial(struct boss *b, uint64_t now)
 		return;
 	if (b->well_ms != 0 && now - b->well_ms >= BOSS_PROOF_MS &&
 	    b->kept_conf_fd >= 0 && boss_port_sound(b)) {
+		if (b->told_ms != 0 && now - b->told_ms < BOSS_AGAIN_MS)
+			return;
+		b->told_ms = now;
 		b->mode = SLOT_STEADY; /* until flashd says otherwise */
 		boss_child_say(b, flashd, &healthy);
 	} else if (now - b->stats->started_ms > BOSS_TRIAL_MS) {
