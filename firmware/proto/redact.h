@@ -10,13 +10,22 @@
  * base64 that answers a 334. Sizes stay as they are.
  *
  * From a 334 on, until the server says something else, all that its client says is
- * blotted out. One for each port, whose frames come in their order. Pure.
+ * blotted out. A line that may be AUTH is one however it is cut into segments, and what
+ * was blotted out is when it comes again. One for each port, whose frames come in their
+ * order. Pure.
  */
 enum { REDACT_ASKED = 64 };
 
+struct redact_client {
+	struct endpoint client;
+	bool asked;	   /* a server wants more of it */
+	bool within;	   /* a line that may be AUTH has not ended yet */
+	bool hidden;	   /* these octets of it were blotted out: */
+	uint32_t from, to; /* sequence numbers */
+};
+
 struct redact {
-	/* clients that a server has asked for more */
-	struct endpoint asked[REDACT_ASKED];
+	struct redact_client client[REDACT_ASKED];
 	unsigned next;
 };
 

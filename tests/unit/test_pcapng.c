@@ -112,9 +112,11 @@ static void a_reader_finds_what_was_written(void **state)
 
 /* --- what is blotted out ---------------------------------------------------------- */
 static struct redact r;
+static uint32_t seq[1 << 16]; /* of what a client says next */
 
-static void says(bool server, unsigned client, const char *text,
-		 const char *want)
+/* What stood at `at` of a client's octets, or of a server's. */
+static void says_at(bool server, unsigned client, uint32_t at, const char *text,
+		    const char *want)
 {
 	struct packet p;
 	struct frame f;
@@ -131,11 +133,20 @@ static void says(bool server, unsigned client, const char *text,
 		memcpy(f.dst.ip, swap.ip, 16);
 	}
 	assert_int_equal(f.data_n, strlen(text));
+	f.seq = at;
 	redact(&r, &f, server, p.b + f.data);
 	if (memcmp(p.b + f.data, want, strlen(want)) != 0 ||
 	    strlen(want) != strlen(text))
 		fail_msg("%s became %.*s", text, (int)f.data_n,
 			 (const char *)p.b + f.data);
+}
+
+static void says(bool server, unsigned client, const char *text,
+		 const char *want)
+{
+	says_at(server, client, server ? 1 : seq[client], text, want);
+	if (!server)
+		seq[client] += (uint32_t)strlen(text);
 }
 
 static void same(bool server, unsigned client, const char *text)
@@ -162,6 +173,51 @@ static void no_log_on_is_readable(void **state)
 	same(false, 4000, "MAIL FROM:<a@b>\r\n");
 }
 
+/* Wherever it was cut into segments. */
+static void no_piece_of_it_is_readable(void **state)
+{
+	(void)state;
+	says(false, 4002, "AUTH PLAIN ", "AUTH PLAINx");
+	says(false, 4002, "AGEAYg==", "xxxxxxxx");
+	says(false, 4002, "AGEA\r\nQUIT\r\n", "xxxx\r\nQUIT\r\n");
+	same(true, 4002, "535 no\r\n");
+	same(false, 4002, "NOOP\r\nau");
+	same(true, 4002, "250 ok\r\n");
+	says(false, 4002, "th plain AGEAYg==\r\n", "xxxxxxxxxxxxxxxxx\r\n");
+	same(true, 4002, "535 no\r\n");
+	says(false, 4002, "AUTH PLAIN AGEA", "AUTH PLAINxxxxx");
+	says(false, 4002, "Yg==\r\n", "xxxx\r\n");
+	same(true, 4002, "235 ok\r\n");
+	same(false, 4002, "MAIL FROM:<a@b>\r\n");
+}
+
+/* The answer to it was lost, so it comes once more. */
+static void nor_when_it_is_sent_again(void **state)
+{
+	uint32_t user, password;
+
+	(void)state;
+	seq[4003] = 0xfffffff0;
+	same(false, 4003, "AUTH LOGIN\r\n");
+	same(true, 4003, "334 VXNlcm5hbWU6\r\n");
+	user = seq[4003];
+	says(false, 4003, "dXNlcg==\r\n", "xxxxxxxx\r\n");
+	same(true, 4003, "334 UGFzc3dvcmQ6\r\n");
+	password = seq[4003];
+	says(false, 4003, "c2VjcmV0\r\n", "xxxxxxxx\r\n");
+	same(true, 4003, "235 ok\r\n");
+	says_at(false, 4003, password, "c2VjcmV0\r\n", "xxxxxxxx\r\n");
+	same(false, 4003, "MAIL FROM:<a@b>\r\n");
+	says_at(false, 4003, user, "dXNlcg==\r\nc2VjcmV0\r\nMAIL",
+		"xxxxxxxx\r\nxxxxxxxx\r\nMAIL");
+	same(false, 4003, "RCPT TO:<a@b>\r\n");
+	/* another session of the same client */
+	seq[4003] = 0x10000000;
+	same(false, 4003, "EHLO a\r\n");
+	says(false, 4003, "AUTH PLAIN AGEA\r\n", "AUTH PLAINxxxxx\r\n");
+	says_at(false, 4003, 0x0fffff00, "MAIL", "MAIL");
+}
+
 static void many_log_on_at_once(void **state)
 {
 	(void)state;
@@ -180,6 +236,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_reader_finds_what_was_written),
 		cmocka_unit_test(no_log_on_is_readable),
+		cmocka_unit_test(no_piece_of_it_is_readable),
+		cmocka_unit_test(nor_when_it_is_sent_again),
 		cmocka_unit_test(many_log_on_at_once),
 	};
 
