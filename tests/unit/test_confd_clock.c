@@ -14,6 +14,7 @@ struct confd C;
 static struct stats stats;
 static uint64_t time_ms, takes_ms; /* to compile */
 static unsigned commits;
+static int compiles; /* how it ends */
 
 uint64_t now_ms(void)
 {
@@ -70,7 +71,7 @@ int confd_compile(struct snapshot *s, struct span text, bool keep)
 	(void)keep;
 	*s = NO_SNAPSHOT;
 	time_ms += takes_ms;
-	return OK;
+	return compiles;
 }
 
 void confd_commit(struct snapshot *s)
@@ -116,11 +117,48 @@ static void ends_while_it_compiles(void **state)
 	assert_int_equal(trial_of(0, 1), 1);
 }
 
+static void pass(uint64_t ms)
+{
+	for (uint64_t end = time_ms + ms; time_ms < end; time_ms += 200)
+		confd_clock_tick();
+}
+
+/* There was no memory, or a program that did not answer in time: it must not go on for
+ * ever with a floor that is too low, or as if the clock were not set. */
+static void is_tried_again(void **state)
+{
+	const struct ipc_msg set = { .type = IPC_CLOCK,
+				     .clock = STATS_CLOCK_SET,
+				     .number = UNIX_MS };
+
+	(void)state;
+	C.now.fd = 0;
+	C.prog.stats = &stats;
+	C.trial_end_ms = commits = 0;
+	time_ms = START_MS;
+	takes_ms = 0;
+	compiles = E_FULL;
+	confd_on_clock(&set, true);
+	pass(150000);
+	assert_int_equal(commits, 0);
+	compiles = OK;
+	pass(60000);
+	assert_int_equal(commits, 1);
+	confd_clock_again(); /* it was taken back */
+	pass(30000);
+	assert_int_equal(commits, 1);
+	pass(60000);
+	assert_int_equal(commits, 2);
+	pass(300000);
+	assert_int_equal(commits, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(goes_on),
 		cmocka_unit_test(ends_while_it_compiles),
+		cmocka_unit_test(is_tried_again),
 	};
 
 	return cmocka_run_group_tests_name("confd_clock", tests, NULL, NULL);

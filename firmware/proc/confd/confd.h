@@ -272,6 +272,8 @@ void confd_on_clock(const struct ipc_msg *m, bool news);
 void confd_clock_committed(void);
 /* What show status says of it, and what is due. */
 void confd_clock_tick(void);
+/* What gave the programs another floor was taken back: once more, in a minute. */
+void confd_clock_again(void);
 void confd_clock_security(struct text *out);
 
 /* confd_learn.c */

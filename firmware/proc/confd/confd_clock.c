@@ -19,12 +19,14 @@
 enum {
 	NOTICE = 0,
 	EVERY_S = 86400, /* flash wears: commits move it once a day */
+	AGAIN_MS = 60000,
 };
 
 static struct {
 	enum stats_clock from;
 	uint64_t stored_s; /* 0: none */
 	bool renew;	   /* programs have an older floor */
+	uint64_t again_ms; /* they did not get it: not before */
 } T;
 
 uint64_t confd_clock_floor(void)
@@ -64,6 +66,7 @@ void confd_on_clock(const struct ipc_msg *m, bool news)
 		T.renew = true;
 	}
 	T.renew |= news && was != confd_clock_unset();
+	T.again_ms = 0;
 }
 
 void confd_clock_committed(void)
@@ -72,6 +75,12 @@ void confd_clock_committed(void)
 
 	if (T.from == STATS_CLOCK_SET && now > T.stored_s + EVERY_S)
 		move(now);
+}
+
+void confd_clock_again(void)
+{
+	T.renew = true;
+	T.again_ms = now_ms() + AGAIN_MS;
 }
 
 /* What is left of a trial; never 0, which would be the end of it without a way back. It
@@ -94,8 +103,10 @@ static void renew(void)
 
 	confd_text_unmap(text);
 	T.renew = false;
-	if (r != OK) /* no memory: it was a configuration before */
+	if (r != OK) { /* no memory: it was a configuration before */
+		confd_clock_again();
 		return;
+	}
 	s.stored = s.again = true;
 	/* and its trial goes on */
 	C.trial_s = C.trial_end_ms != 0 ? left_s() : 0;
@@ -116,7 +127,8 @@ void confd_clock_tick(void)
 					      "certificates are judged at it")
 				   : SPAN_LIT(""));
 	said = early;
-	if (T.renew && C.now.fd >= 0 && C.phase == PHASE_IDLE)
+	if (T.renew && now_ms() >= T.again_ms && C.now.fd >= 0 &&
+	    C.phase == PHASE_IDLE)
 		renew();
 }
 

@@ -134,6 +134,8 @@ static void returned(void)
 			 "it is left after a restart\n");
 	C.phase = PHASE_IDLE;
 	C.trial_s = 0;
+	if (C.next.again)
+		confd_clock_again();
 	confd_drop(&C.next);
 	confd_answer(C.error, C.now.number);
 }
