@@ -17,7 +17,7 @@ enum {
 	PENDING = 256,
 	TEXT = 2048, /* of a segment; of a longer one the rest is counted */
 	ORDER_US = 50000,
-	WAIT_MS = 600000, /* for a session */
+	WAIT_MS = 600000, /* for a session, and for more of it */
 };
 
 struct candidate {
@@ -184,6 +184,8 @@ static void show(const struct segment *s)
 		c = add(s);
 	if (!c || (shown()->state == WATCH_LIVE && !c->chosen))
 		return;
+	if (c->chosen)
+		see.until_ms = W.now + WAIT_MS;
 	n = watch_show(&c->view, s->port, s->from_client, text, row);
 	for (unsigned i = 0; i < n; i++)
 		say(c, row[i]);
@@ -201,7 +203,7 @@ void watch_tick(void)
 {
 	uint64_t now_us = now_unix_ms() * 1000;
 
-	if (shown()->state == WATCH_WAITS && W.now >= see.until_ms)
+	if (watch_runs() && W.now >= see.until_ms)
 		end();
 	while (watch_runs() && see.pending_n > 0) {
 		unsigned first = 0;
