@@ -13,6 +13,7 @@ enum { SECOND = 1000, TICK = 250 };
 
 struct witness W;
 static struct stats stats;
+static uint64_t ahead_us; /* of the clock that frames were stamped by */
 
 uint64_t now_unix_ms(void)
 {
@@ -36,7 +37,7 @@ static void pass(uint64_t ms)
 
 static void client_says(uint8_t flags, const char *text)
 {
-	struct tap_frame t = { .unix_us = W.now * 1000 };
+	struct tap_frame t = { .unix_us = W.now * 1000 + ahead_us };
 	struct packet p;
 	struct frame f;
 
@@ -86,11 +87,25 @@ static void nor_for_one_that_is_dead(void **state)
 	assert_int_equal(stats.watch.state, WATCH_ENDED);
 }
 
+/* The clock is set back while it is watched. */
+static void shows_it_when_the_clock_moves(void **state)
+{
+	(void)state;
+	begin();
+	client_says(TCP_SYN, "");
+	stats.watch.seq = 0;
+	ahead_us = 600000000;
+	client_says(TCP_ACK, "NOOP\r\n");
+	ahead_us = 0;
+	assert_int_equal(stats.watch.seq, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(does_not_wait_for_ever),
 		cmocka_unit_test(nor_for_one_that_is_dead),
+		cmocka_unit_test(shows_it_when_the_clock_moves),
 	};
 
 	return cmocka_run_group_tests_name("witness_watch", tests, NULL, NULL);

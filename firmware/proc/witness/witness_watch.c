@@ -211,7 +211,9 @@ void watch_tick(void)
 		for (unsigned i = 1; i < see.pending_n; i++)
 			if (see.pending[i].unix_us < see.pending[first].unix_us)
 				first = i;
+		/* what is far ahead was stamped before the clock was set back */
 		if (see.pending[first].unix_us + ORDER_US > now_us &&
+		    see.pending[first].unix_us < now_us + ORDER_US &&
 		    see.pending_n < PENDING)
 			break;
 		show(&see.pending[first]);
