@@ -22,6 +22,8 @@ enum {
 	NOTES = 1024,
 	REMARKS = 1000,	  /* octets of what is said of a session */
 	FILE_UNIT = 1024, /* XMODEM's longest block */
+	TCP_HEAD = 20,
+	HEADS = 14 + 20 + TCP_HEAD, /* of what is broken */
 };
 
 /* In front of its octets, which are padded to eight. */
@@ -128,16 +130,32 @@ static bool wanted(const struct frame *f)
 			      memcmp(host, f->dst.ip, 16) == 0);
 }
 
-/* How much of a frame is kept. What an ICMP error quotes goes on behind ports and
- * sequence number, perhaps with what somebody logs on with. */
+/* What an ICMP error quotes, up to ports and sequence number. */
+static size_t quoted(const struct frame *f, struct span bytes)
+{
+	size_t quote = f->l4 + 8u;
+
+	if (quote >= bytes.n)
+		return bytes.n;
+	return quote + (f->v6 ? 40 : (size_t)(bytes.p[quote] & 15) * 4) + 8;
+}
+
+/* How much of a frame is kept. Of all but whole segments only the headers: what follows
+ * is perhaps what somebody logs on with, and nobody can find it there. */
 static size_t kept(const struct frame *f, struct span bytes)
 {
-	size_t quote = f->l4 + 8u, head;
+	size_t n = bytes.n;
 
-	if (f->class_ != FRAME_ICMP || quote >= bytes.n)
-		return bytes.n;
-	head = f->v6 ? 40 : (size_t)(bytes.p[quote] & 15) * 4;
-	return quote + head + 8 < bytes.n ? quote + head + 8 : bytes.n;
+	switch (f->class_) {
+	case FRAME_ICMP: n = quoted(f, bytes); break;
+	case FRAME_FRAGMENT:
+		n = f->frag_data + (f->frag_off == 0 ? TCP_HEAD : 0u);
+		break;
+	case FRAME_BAD: n = HEADS; break;
+	case FRAME_TCP:
+	case FRAME_OTHER: break;
+	}
+	return n < bytes.n ? n : bytes.n;
 }
 
 static void keep(enum port p, const struct tap_frame *t)
@@ -151,7 +169,8 @@ static void keep(enum port p, const struct tap_frame *t)
 
 	frame_parse(&f, t->bytes);
 	r.n = (uint32_t)kept(&f, t->bytes);
-	r.cut = (uint16_t)(t->bytes.n - r.n);
+	r.cut = t->bytes.n - r.n < UINT16_MAX ? (uint16_t)(t->bytes.n - r.n)
+					      : UINT16_MAX;
 	need = sizeof(r) + ((r.n + 7) & ~(size_t)7);
 	if (watch_runs())
 		watch_frame(p, t, &f);
