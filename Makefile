@@ -263,10 +263,12 @@ third-libs := $(mbedtls-lib) polarssl lwip
 $(O)/unit/%: tests/unit/%.c $(lib-san) $(FAULT) $(wildcard tests/unit/*.h)
 	$(Q)mkdir -p $(@D)
 	@$(say) TEST $*
-	$(Q)$(CC) $(filter-out -MMD -MP,$(CPP_ALL)) -Itests/unit $(filter-out -Wmissing-prototypes,$(WARN)) $(flags-san) \
+	$(Q)$(CC) $(CPP_ALL) -MF $@.d -MT $@ -Itests/unit $(filter-out -Wmissing-prototypes,$(WARN)) $(flags-san) \
 		$(call third-inc,san) $(if $(findstring test_fault_,$*),$(WRAP)) \
 		-o $@ $< $(filter-out $(if $(findstring test_fault_,$*),,$(FAULT)),$(filter %.o,$^)) \
 		$(call archives,san,$(third-libs)) -lcmocka -lssl -lcrypto
+
+-include $(wildcard $(O)/unit/*.d)
 
 test-unit: $(UNIT:%=$(O)/unit/%) ## pure engines: vectors, every cut, guard pages
 	$(Q)tools/test-report --unit $(O)/unit $(UNIT)

@@ -280,6 +280,8 @@ int confd_store_erase(void)
 
 	if (!K.given)
 		return OK;
+	if (!K.s.ops) /* it was never opened: the secret cannot be read */
+		return ready();
 	text_init(&said, mem, sizeof(mem));
 	r = store_erase_all(&K.s, &said);
 	report(r == OK ? SEV_WARNING : SEV_ALARM, &said);
