@@ -145,6 +145,8 @@ void redact(struct redact *r, const struct frame *f, bool server, uint8_t *data)
 	struct redact_client *c;
 	size_t at = 0;
 
+	if (s.n == 0)
+		return; /* an acknowledgement says nothing */
 	if (server) {
 		server_says(r, &f->dst, s);
 		return;

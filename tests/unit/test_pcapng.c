@@ -166,6 +166,8 @@ static void no_log_on_is_readable(void **state)
 	same(true, 4000, "334 VXNlcm5hbWU6\r\n");
 	same(false, 4001, "somebody else\r\n");
 	says(false, 4000, "dXNl", "xxxx");
+	same(true, 4000, ""); /* an acknowledgement */
+	same(false, 4000, "");
 	says(false, 4000, "cg==\r\n", "xxxx\r\n");
 	same(true, 4000, "334 UGFzc3dvcmQ6\r\n");
 	says(false, 4000, "c2VjcmV0\r\n", "xxxxxxxx\r\n");
